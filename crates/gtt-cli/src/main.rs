@@ -1,0 +1,3 @@
+//! The command-line tool gtt: optimize ONNX and TensorFlow models and prove the answers equal.
+
+fn main() {}

@@ -1,0 +1,192 @@
+//! Attributes of nodes, in the order of the file.
+
+use bytes::Bytes;
+
+use crate::{DType, GraphId, Name, Shape, Tensor};
+
+/// The value of an attribute: the union of ONNX `AttributeProto` and TensorFlow `AttrValue`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Attr {
+    /// Integer.
+    Int(i64),
+    /// 32-bit float.
+    Float(f32),
+    /// TensorFlow Boolean.
+    Bool(bool),
+    /// String; any bytes.
+    Str(Bytes),
+    /// Constant.
+    Tensor(Tensor),
+    /// ONNX subgraph.
+    Graph(GraphId),
+    /// TensorFlow element type.
+    DType(DType),
+    /// TensorFlow shape; `None` is unknown rank.
+    Shape(Option<Shape>),
+    /// List of integers.
+    Ints(Vec<i64>),
+    /// List of floats.
+    Floats(Vec<f32>),
+    /// List of Booleans.
+    Bools(Vec<bool>),
+    /// List of strings.
+    Strs(Vec<Bytes>),
+    /// List of constants.
+    Tensors(Vec<Tensor>),
+    /// List of ONNX subgraphs.
+    Graphs(Vec<GraphId>),
+    /// List of TensorFlow element types.
+    DTypes(Vec<DType>),
+    /// List of TensorFlow shapes.
+    Shapes(Vec<Option<Shape>>),
+    /// An empty TensorFlow list, whose kind the format does not say.
+    EmptyList,
+    /// Inside an ONNX function: the attribute of this name of the calling node.
+    Ref(Name),
+    /// TensorFlow function by name, without attributes of its own.
+    Func(Name),
+    /// Anything else (types, functions with attributes, reference types, placeholders): the encoded message.
+    Raw(Bytes),
+}
+
+impl Attr {
+    /// The integer.
+    pub fn as_int(&self) -> Option<i64> {
+        if let Attr::Int(value) = self { Some(*value) } else { None }
+    }
+    /// The float.
+    pub fn as_float(&self) -> Option<f32> {
+        if let Attr::Float(value) = self { Some(*value) } else { None }
+    }
+    /// The Boolean.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Attr::Bool(value) = self { Some(*value) } else { None }
+    }
+    /// The string, if it is UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Attr::Str(value) = self { std::str::from_utf8(value).ok() } else { None }
+    }
+    /// The constant.
+    pub fn as_tensor(&self) -> Option<&Tensor> {
+        if let Attr::Tensor(value) = self { Some(value) } else { None }
+    }
+    /// The element type.
+    pub fn as_dtype(&self) -> Option<DType> {
+        if let Attr::DType(value) = self { Some(*value) } else { None }
+    }
+    /// The integers; an empty list of unknown kind is an empty list of integers.
+    pub fn as_ints(&self) -> Option<&[i64]> {
+        match self {
+            Attr::Ints(values) => Some(values),
+            Attr::EmptyList => Some(&[]),
+            _ => None,
+        }
+    }
+    /// The floats.
+    pub fn as_floats(&self) -> Option<&[f32]> {
+        match self {
+            Attr::Floats(values) => Some(values),
+            Attr::EmptyList => Some(&[]),
+            _ => None,
+        }
+    }
+    /// The subgraphs it holds, one or a list.
+    pub fn graphs(&self) -> &[GraphId] {
+        match self {
+            Attr::Graph(graph) => std::slice::from_ref(graph),
+            Attr::Graphs(graphs) => graphs,
+            _ => &[],
+        }
+    }
+}
+
+/// One attribute.
+#[derive(Clone, Debug)]
+pub struct AttrEntry {
+    /// Name.
+    pub name: Name,
+    /// Value.
+    pub value: Attr,
+    /// The message it was read from (ONNX `AttributeProto`, TensorFlow `AttrValue`), written back verbatim by an exporter of
+    /// the same format. Never set for subgraphs.
+    pub encoded: Option<Bytes>,
+}
+
+/// Equality is by name and value; the encoding does not count.
+impl PartialEq for AttrEntry {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.value == other.value
+    }
+}
+
+/// The attributes of a node, in the order of the file. Look-up is linear: nodes have few attributes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attrs(Vec<AttrEntry>);
+
+impl Attrs {
+    /// No attributes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of the attribute of this name.
+    pub fn get(&self, name: &str) -> Option<&Attr> {
+        self.0.iter().find(|entry| entry.name == name).map(|entry| &entry.value)
+    }
+
+    /// Sets an attribute in place, or appends it.
+    pub fn set(&mut self, name: &str, value: Attr) {
+        match self.0.iter_mut().find(|entry| entry.name == name) {
+            Some(entry) => {
+                entry.value = value;
+                entry.encoded = None;
+            }
+            None => self.0.push(AttrEntry { name: Name::new(name), value, encoded: None }),
+        }
+    }
+
+    /// The same attributes with one set: for building.
+    pub fn with(mut self, name: &str, value: Attr) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Appends an entry as a reader found it.
+    pub fn push(&mut self, entry: AttrEntry) {
+        self.0.push(entry);
+    }
+
+    /// Removes an attribute; says whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|entry| entry.name != name);
+        before != self.0.len()
+    }
+
+    /// The entries in the order of the file.
+    pub fn iter(&self) -> std::slice::Iter<'_, AttrEntry> {
+        self.0.iter()
+    }
+
+    /// Number of attributes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// No attributes.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All subgraphs that the attributes hold.
+    pub fn graphs(&self) -> impl Iterator<Item = GraphId> + '_ {
+        self.0.iter().flat_map(|entry| entry.value.graphs().iter().copied())
+    }
+}
+
+impl FromIterator<(Name, Attr)> for Attrs {
+    fn from_iter<I: IntoIterator<Item = (Name, Attr)>>(entries: I) -> Self {
+        Self(entries.into_iter().map(|(name, value)| AttrEntry { name, value, encoded: None }).collect())
+    }
+}

@@ -1,0 +1,138 @@
+//! Element types: the union of ONNX `TensorProto.DataType` and TensorFlow `DataType`.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! dtypes {
+    ($( $(#[$doc:meta])* $variant:ident = $name:literal, $bits:literal; )*) => {
+        /// An element type. [`DType::bits`] is 0 where an element has no fixed size.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum DType { $( $(#[$doc])* $variant, )* }
+
+        impl DType {
+            /// Every element type.
+            pub const ALL: &[DType] = &[$(DType::$variant,)*];
+
+            /// The name used by the text form, e.g. `f32`.
+            pub fn name(self) -> &'static str {
+                match self { $(DType::$variant => $name,)* }
+            }
+
+            /// Size of one element in bits; 0 for strings, resources and variants.
+            pub fn bits(self) -> usize {
+                match self { $(DType::$variant => $bits,)* }
+            }
+        }
+    };
+}
+
+dtypes! {
+    /// Boolean, one byte.
+    Bool = "bool", 8;
+    /// Unsigned 8 bit.
+    U8 = "u8", 8;
+    /// Unsigned 16 bit.
+    U16 = "u16", 16;
+    /// Unsigned 32 bit.
+    U32 = "u32", 32;
+    /// Unsigned 64 bit.
+    U64 = "u64", 64;
+    /// Signed 8 bit.
+    I8 = "i8", 8;
+    /// Signed 16 bit.
+    I16 = "i16", 16;
+    /// Signed 32 bit.
+    I32 = "i32", 32;
+    /// Signed 64 bit.
+    I64 = "i64", 64;
+    /// IEEE 754 binary16.
+    F16 = "f16", 16;
+    /// bfloat16.
+    BF16 = "bf16", 16;
+    /// IEEE 754 binary32.
+    F32 = "f32", 32;
+    /// IEEE 754 binary64.
+    F64 = "f64", 64;
+    /// Two f32.
+    Complex64 = "c64", 64;
+    /// Two f64.
+    Complex128 = "c128", 128;
+    /// Bytes of any length.
+    String = "str", 0;
+    /// 8-bit float, 4 exponent bits, finite and NaN.
+    F8E4M3FN = "f8e4m3fn", 8;
+    /// 8-bit float, 4 exponent bits, no negative zero.
+    F8E4M3FNUZ = "f8e4m3fnuz", 8;
+    /// 8-bit float, 5 exponent bits.
+    F8E5M2 = "f8e5m2", 8;
+    /// 8-bit float, 5 exponent bits, no negative zero.
+    F8E5M2FNUZ = "f8e5m2fnuz", 8;
+    /// 8-bit float, exponent only.
+    F8E8M0 = "f8e8m0", 8;
+    /// 8-bit float, TensorFlow's 4 exponent bits with bias 11.
+    F8E4M3B11FNUZ = "f8e4m3b11fnuz", 8;
+    /// Unsigned 4 bit, two an byte, low nibble first.
+    U4 = "u4", 4;
+    /// Signed 4 bit, two an byte, low nibble first.
+    I4 = "i4", 4;
+    /// 4-bit float, two an byte, low nibble first.
+    F4E2M1 = "f4e2m1", 4;
+    /// Unsigned 2 bit, four a byte.
+    U2 = "u2", 2;
+    /// Signed 2 bit, four a byte.
+    I2 = "i2", 2;
+    /// TensorFlow quantized signed 8 bit.
+    QI8 = "qi8", 8;
+    /// TensorFlow quantized unsigned 8 bit.
+    QU8 = "qu8", 8;
+    /// TensorFlow quantized signed 16 bit.
+    QI16 = "qi16", 16;
+    /// TensorFlow quantized unsigned 16 bit.
+    QU16 = "qu16", 16;
+    /// TensorFlow quantized signed 32 bit.
+    QI32 = "qi32", 32;
+    /// TensorFlow resource handle.
+    Resource = "resource", 0;
+    /// TensorFlow variant.
+    Variant = "variant", 0;
+}
+
+impl DType {
+    /// Bytes that `count` elements take when packed; `None` for types without a fixed size.
+    pub fn packed_len(self, count: usize) -> Option<usize> {
+        match self.bits() {
+            0 => None,
+            bits if bits < 8 => Some(count.checked_mul(bits)?.div_ceil(8)),
+            bits => count.checked_mul(bits / 8),
+        }
+    }
+
+    /// IEEE-like floating-point types of any width.
+    pub fn is_float(self) -> bool {
+        use DType::*;
+        matches!(
+            self,
+            F16 | BF16 | F32 | F64 | F8E4M3FN | F8E4M3FNUZ | F8E5M2 | F8E5M2FNUZ | F8E8M0 | F8E4M3B11FNUZ | F4E2M1
+        )
+    }
+
+    /// Signed and unsigned integers of any width; not Boolean, not quantized.
+    pub fn is_int(self) -> bool {
+        use DType::*;
+        matches!(self, U8 | U16 | U32 | U64 | I8 | I16 | I32 | I64 | U4 | I4 | U2 | I2)
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for DType {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.iter().copied().find(|dtype| dtype.name() == text).ok_or(())
+    }
+}

@@ -1,0 +1,589 @@
+//! Models, graphs, nodes and values.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::{Arena, Attr, Attrs, Domain, Editor, GraphId, Name, NodeId, Op, Tensor, Type, ValueId};
+
+/// Which family of ops a model is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// ONNX operators.
+    Onnx,
+    /// TensorFlow ops.
+    Tf,
+}
+
+/// What a file holds around its graph (versions, metadata, signatures, function libraries, unknown fields). Only the crate
+/// that read the file can look inside; the exporter of the same format writes it back.
+#[derive(Clone)]
+pub struct Envelope(Arc<dyn Any + Send + Sync>);
+
+impl Envelope {
+    /// Wraps what a reader wants to keep.
+    pub fn new<T: Any + Send + Sync>(content: T) -> Self {
+        Self(Arc::new(content))
+    }
+
+    /// The content, if it is of this type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Envelope")
+    }
+}
+
+/// A model: graphs, their op sets, functions.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Op family.
+    pub dialect: Dialect,
+    /// ONNX operator set versions by domain; empty for TensorFlow.
+    pub opsets: BTreeMap<Domain, i64>,
+    /// ONNX local functions. TensorFlow's function library stays in the envelope.
+    pub functions: Vec<Function>,
+    /// What the file holds around the graph.
+    pub envelope: Option<Envelope>,
+    pub(crate) graphs: Arena<GraphId, Graph>,
+    pub(crate) main: GraphId,
+    pub(crate) revision: u64,
+}
+
+/// An ONNX local function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Domain and name that nodes call it by.
+    pub op: Op,
+    /// ONNX overload name; usually empty.
+    pub overload: Name,
+    /// Body; its ports are the formal parameters and results.
+    pub graph: GraphId,
+    /// Operator sets of the body.
+    pub opsets: BTreeMap<Domain, i64>,
+    /// Everything else of the message (attribute declarations, doc strings, unknown fields), encoded.
+    pub extra: Bytes,
+}
+
+impl Model {
+    /// A model with an empty main graph.
+    pub fn new(dialect: Dialect) -> Self {
+        let mut graphs = Arena::default();
+        let main = graphs.push(Graph::new("main", None));
+        Self { dialect, opsets: BTreeMap::new(), functions: Vec::new(), envelope: None, graphs, main, revision: 0 }
+    }
+
+    /// The main graph's id.
+    pub fn main_id(&self) -> GraphId {
+        self.main
+    }
+
+    /// The main graph.
+    pub fn main(&self) -> &Graph {
+        &self.graphs[self.main]
+    }
+
+    /// A graph by id; panics on a stale id.
+    pub fn graph(&self, id: GraphId) -> &Graph {
+        &self.graphs[id]
+    }
+
+    /// All live graphs: main, subgraphs, function bodies.
+    pub fn graphs(&self) -> impl Iterator<Item = (GraphId, &Graph)> {
+        self.graphs.iter()
+    }
+
+    /// A graph and all graphs nested in its nodes, outer before inner, in the order of the nodes' ids.
+    pub fn nested(&self, root: GraphId) -> Vec<GraphId> {
+        let mut order = vec![root];
+        let mut next = 0;
+        while next < order.len() {
+            let graph = self.graph(order[next]);
+            order.extend(graph.nodes().flat_map(|(_, node)| node.attrs.graphs()));
+            next += 1;
+        }
+        order
+    }
+
+    /// Adds an empty graph: a subgraph of `parent`, or a function body when there is none.
+    pub fn add_graph(&mut self, name: &str, parent: Option<GraphId>) -> GraphId {
+        self.revision += 1;
+        self.graphs.push(Graph::new(name, parent))
+    }
+
+    /// Moves whenever anything changed. The runner compares it; no pass reports changes itself.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The editor of one graph: the only way to change it.
+    pub fn edit(&mut self, graph: GraphId) -> Editor<'_> {
+        Editor::new(self, graph)
+    }
+
+    /// The version of the default ONNX operator set; 0 when the model imports none.
+    pub fn opset(&self) -> i64 {
+        self.opsets.get(&Domain::ONNX).copied().unwrap_or(0)
+    }
+
+    /// A readable place: `main/Loop:7.body` for graphs nested in nodes.
+    pub fn place(&self, graph: GraphId) -> String {
+        let Some(parent) = self.graph(graph).parent else { return self.graph(graph).name.to_string() };
+        let found = self.graph(parent).nodes().find_map(|(_, node)| {
+            let entry = node.attrs.iter().find(|entry| entry.value.graphs().contains(&graph))?;
+            Some((node, entry))
+        });
+        match found {
+            Some((node, entry)) => {
+                let name = if node.name.is_empty() { &node.op.name } else { &node.name };
+                format!("{}/{name}.{}", self.place(parent), entry.name)
+            }
+            None => format!("{}/{}", self.place(parent), self.graph(graph).name),
+        }
+    }
+}
+
+/// A graph.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    /// Name; `main` unless the file has one.
+    pub name: Name,
+    /// The enclosing graph, for a subgraph.
+    pub parent: Option<GraphId>,
+    /// Everything of the message that the IR does not model (doc string, metadata, unknown fields), encoded.
+    pub extra: Bytes,
+    pub(crate) nodes: Arena<NodeId, Node>,
+    pub(crate) values: Arena<ValueId, Value>,
+    pub(crate) inputs: Vec<Port>,
+    pub(crate) outputs: Vec<Port>,
+    pub(crate) kept: Vec<NodeId>,
+    pub(crate) captures: FxHashMap<ValueId, ValueId>,
+}
+
+/// A public name of a value. ONNX: graph inputs and outputs. TensorFlow: fed and fetched tensors (`name` or `name:1`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The public name. Only passes that declare `Renames` change it.
+    pub name: Name,
+    /// The value it stands for.
+    pub value: ValueId,
+}
+
+/// Something with a place in the file: a node or a constant. TensorFlow control edges start at either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Site {
+    /// A node.
+    Node(NodeId),
+    /// A constant (its value).
+    Const(ValueId),
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it computes.
+    pub op: Op,
+    /// Operands by slot; `None` is an omitted optional ONNX operand.
+    pub inputs: SmallVec<[Option<ValueId>; 4]>,
+    /// Results by slot. ONNX: all of the node's; `None` is an omitted result. TensorFlow: only as far as something refers to.
+    pub outputs: SmallVec<[Option<ValueId>; 1]>,
+    /// TensorFlow control inputs: these run first.
+    pub control: SmallVec<[Site; 0]>,
+    /// Nodes that have this node as control input (one entry for each edge).
+    pub control_uses: SmallVec<[NodeId; 0]>,
+    /// Attributes.
+    pub attrs: Attrs,
+    /// Node name; may be empty in ONNX, unique in TensorFlow.
+    pub name: Name,
+    /// Place in the file; ties are broken by id. A newcomer takes the rank of what it replaces.
+    pub rank: u32,
+    /// Device and what else the message holds; rarely there.
+    pub meta: Option<Box<NodeMeta>>,
+}
+
+/// The rarely used parts of a node or TensorFlow constant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeMeta {
+    /// TensorFlow device; empty if none.
+    pub device: Name,
+    /// ONNX function overload; empty if none.
+    pub overload: Name,
+    /// Everything else of the message (doc string, metadata, debug info, unknown fields), encoded.
+    pub extra: Bytes,
+}
+
+impl Node {
+    /// The operand at a slot; `None` when omitted or beyond the last.
+    pub fn input(&self, slot: usize) -> Option<ValueId> {
+        self.inputs.get(slot).copied().flatten()
+    }
+
+    /// The result at a slot; `None` when omitted or not referred to.
+    pub fn output(&self, slot: usize) -> Option<ValueId> {
+        self.outputs.get(slot).copied().flatten()
+    }
+
+    /// Operands that are there.
+    pub fn operands(&self) -> impl Iterator<Item = ValueId> + '_ {
+        self.inputs.iter().copied().flatten()
+    }
+
+    /// Results that are there.
+    pub fn results(&self) -> impl Iterator<Item = ValueId> + '_ {
+        self.outputs.iter().copied().flatten()
+    }
+
+    /// The value of an attribute.
+    pub fn attr(&self, name: &str) -> Option<&Attr> {
+        self.attrs.get(name)
+    }
+
+    /// TensorFlow device; empty if none.
+    pub fn device(&self) -> &str {
+        self.meta.as_ref().map_or("", |meta| &meta.device)
+    }
+}
+
+/// A value: what flows between nodes.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// ONNX: the name in the file. TensorFlow: `node` for port 0, `node:1` for port 1.
+    pub name: Name,
+    /// What the file declares about its type.
+    pub ty: Type,
+    /// The encoded ONNX `ValueInfoProto` that `ty` was read from, written back while `ty` stays.
+    pub info: Option<Bytes>,
+    /// Where it comes from.
+    pub def: Def,
+    pub(crate) uses: UseList,
+}
+
+/// The definition of a value.
+#[derive(Clone, Debug)]
+pub enum Def {
+    /// ONNX graph input. `default` is an initializer of the same name: a value the caller may override.
+    Input {
+        /// The overridable default.
+        default: Option<Box<Constant>>,
+    },
+    /// A constant.
+    Const(Box<Constant>),
+    /// Result `slot` of a node.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// Which of its results.
+        slot: u32,
+    },
+    /// In a subgraph: a value of the enclosing graph.
+    Capture {
+        /// The value in the parent graph.
+        outer: ValueId,
+    },
+}
+
+/// A constant with where it came from.
+#[derive(Clone, Debug)]
+pub struct Constant {
+    /// Type, shape, elements.
+    pub tensor: Tensor,
+    /// Which form the file gives it.
+    pub origin: ConstOrigin,
+    /// Place in the file: among the nodes for `Const` nodes and ONNX `Constant` nodes, among initializers else.
+    pub rank: u32,
+    /// Name of the ONNX `Constant` node, device and other attributes of a TensorFlow `Const` node.
+    pub meta: Option<Box<ConstMeta>>,
+}
+
+/// The rarely used parts of a constant that is a node in the file.
+#[derive(Clone, Debug, Default)]
+pub struct ConstMeta {
+    /// Name of an ONNX `Constant` node (TensorFlow: the value's name is the node's name).
+    pub name: Name,
+    /// Attributes other than the value and, for TensorFlow, `dtype`.
+    pub attrs: Attrs,
+    /// Device, doc string, unknown fields.
+    pub node: NodeMeta,
+    /// The attribute an ONNX `Constant` node holds its value in (`value`, `value_int` …), as read.
+    pub value: Option<crate::AttrEntry>,
+}
+
+/// The form of a constant in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstOrigin {
+    /// ONNX initializer.
+    Initializer,
+    /// ONNX `Constant` node.
+    ConstantNode,
+    /// TensorFlow `Const` node.
+    TfConst,
+}
+
+impl Constant {
+    /// A constant of the natural form of a dialect.
+    pub fn new(dialect: Dialect, tensor: Tensor, rank: u32) -> Self {
+        let origin = match dialect {
+            Dialect::Onnx => ConstOrigin::Initializer,
+            Dialect::Tf => ConstOrigin::TfConst,
+        };
+        Self { tensor, origin, rank, meta: None }
+    }
+}
+
+/// A use of a value. Outputs and captures are uses like any other, so "may I?" is one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Use {
+    /// Operand of a node.
+    Operand {
+        /// The node.
+        node: NodeId,
+        /// Operand slot.
+        slot: u32,
+    },
+    /// A constant as control input of a node.
+    Control {
+        /// The node.
+        node: NodeId,
+    },
+    /// Graph output.
+    Output {
+        /// Position among the outputs.
+        index: u32,
+    },
+    /// TensorFlow: a fed tensor.
+    Input {
+        /// Position among the inputs.
+        index: u32,
+    },
+    /// Captured by a subgraph.
+    Capture {
+        /// The subgraph.
+        graph: GraphId,
+    },
+}
+
+impl Value {
+    /// Everything that refers to the value.
+    pub fn uses(&self) -> &[Use] {
+        self.uses.as_slice()
+    }
+
+    /// Nothing refers to it.
+    pub fn is_unused(&self) -> bool {
+        self.uses().is_empty()
+    }
+
+    /// The only use, if there is exactly one.
+    pub fn only_use(&self) -> Option<Use> {
+        match self.uses() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// It is a graph output or a fed tensor.
+    pub fn is_public(&self) -> bool {
+        matches!(self.def, Def::Input { .. })
+            || self.uses().iter().any(|used| matches!(used, Use::Output { .. } | Use::Input { .. }))
+    }
+
+    /// The constant it is. An overridable default is not a constant.
+    pub fn constant(&self) -> Option<&Constant> {
+        match &self.def {
+            Def::Const(constant) => Some(constant),
+            _ => None,
+        }
+    }
+}
+
+impl Graph {
+    fn new(name: &str, parent: Option<GraphId>) -> Self {
+        Self {
+            name: Name::new(name),
+            parent,
+            extra: Bytes::new(),
+            nodes: Arena::default(),
+            values: Arena::default(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            kept: Vec::new(),
+            captures: FxHashMap::default(),
+        }
+    }
+
+    /// A node by id; panics on a stale id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id]
+    }
+
+    /// A value by id; panics on a stale id.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id]
+    }
+
+    /// A node, unless it was erased.
+    pub fn get_node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+
+    /// A value, unless it was erased.
+    pub fn get_value(&self, id: ValueId) -> Option<&Value> {
+        self.values.get(id)
+    }
+
+    /// Live nodes in the order of their ids (not an execution order: see [`crate::traverse`]).
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> {
+        self.nodes.iter()
+    }
+
+    /// Live values in the order of their ids.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = (ValueId, &Value)> {
+        self.values.iter()
+    }
+
+    /// Number of live nodes; constants are not nodes.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Length for a side table over nodes.
+    pub fn node_bound(&self) -> usize {
+        self.nodes.bound()
+    }
+
+    /// Length for a side table over values.
+    pub fn value_bound(&self) -> usize {
+        self.values.bound()
+    }
+
+    /// Public inputs.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// Public outputs.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// In a subgraph: the values of the enclosing graph it captures, with the values that stand for them.
+    pub fn captures(&self) -> impl Iterator<Item = (ValueId, ValueId)> + '_ {
+        let mut captures: Vec<(ValueId, ValueId)> = self.captures.iter().map(|(&outer, &inner)| (outer, inner)).collect();
+        captures.sort_unstable();
+        captures.into_iter()
+    }
+
+    /// Nodes that stay though nothing reads them: TensorFlow fetch targets without a result, initialisation ops.
+    pub fn kept(&self) -> &[NodeId] {
+        &self.kept
+    }
+
+    /// The node that defines a value.
+    pub fn def_node(&self, value: ValueId) -> Option<NodeId> {
+        match self.value(value).def {
+            Def::Node { node, .. } => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The tensor of a constant value.
+    pub fn tensor(&self, value: ValueId) -> Option<&Tensor> {
+        self.value(value).constant().map(|constant| &constant.tensor)
+    }
+
+    /// Constants with their values, in the order of the values' ids.
+    pub fn constants(&self) -> impl Iterator<Item = (ValueId, &Value, &Constant)> {
+        self.values().filter_map(|(id, value)| Some((id, value, value.constant()?)))
+    }
+
+    /// Neither results nor control edges of the node are used, and it is not kept.
+    pub fn is_dead(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        node.control_uses.is_empty()
+            && node.results().all(|value| self.value(value).is_unused())
+            && (self.kept.is_empty() || !self.kept.contains(&id))
+    }
+
+    /// The place of a site in the file.
+    pub fn rank(&self, site: Site) -> u32 {
+        match site {
+            Site::Node(node) => self.node(node).rank,
+            Site::Const(value) => self.value(value).constant().map_or(0, |constant| constant.rank),
+        }
+    }
+}
+
+/// The uses of a value: a plain list while short, with an index when long, so that removal stays cheap for a constant that a
+/// million nodes share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UseList {
+    list: SmallVec<[Use; 2]>,
+    index: Option<Box<FxHashMap<Use, SmallVec<[u32; 1]>>>>,
+}
+
+impl UseList {
+    const INDEXED_FROM: usize = 64;
+
+    pub(crate) fn as_slice(&self) -> &[Use] {
+        &self.list
+    }
+
+    pub(crate) fn contains(&self, used: Use) -> bool {
+        match &self.index {
+            Some(index) => index.contains_key(&used),
+            None => self.list.contains(&used),
+        }
+    }
+
+    pub(crate) fn push(&mut self, used: Use) {
+        let position = self.list.len() as u32;
+        self.list.push(used);
+        if let Some(index) = &mut self.index {
+            index.entry(used).or_default().push(position);
+        } else if self.list.len() >= Self::INDEXED_FROM {
+            let mut index = FxHashMap::<Use, SmallVec<[u32; 1]>>::default();
+            for (position, used) in self.list.iter().enumerate() {
+                index.entry(*used).or_default().push(position as u32);
+            }
+            self.index = Some(Box::new(index));
+        }
+    }
+
+    /// Removes one occurrence; the order of the rest may change, the same way on every run.
+    pub(crate) fn remove(&mut self, used: Use) -> bool {
+        let Some(index) = &mut self.index else {
+            let Some(position) = self.list.iter().position(|other| *other == used) else { return false };
+            self.list.remove(position);
+            return true;
+        };
+        let Some(positions) = index.get_mut(&used) else { return false };
+        let Some(position) = positions.pop() else { return false };
+        if positions.is_empty() {
+            index.remove(&used);
+        }
+        let last = self.list.len() as u32 - 1;
+        let moved = self.list[last as usize];
+        self.list.swap_remove(position as usize);
+        if position != last {
+            let positions = index.get_mut(&moved).expect("every use is indexed");
+            let slot = positions.iter_mut().find(|slot| **slot == last).expect("every use is indexed");
+            *slot = position;
+        }
+        true
+    }
+
+    pub(crate) fn take(&mut self) -> SmallVec<[Use; 2]> {
+        self.index = None;
+        std::mem::take(&mut self.list)
+    }
+}

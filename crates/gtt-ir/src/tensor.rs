@@ -1,0 +1,373 @@
+//! Constants: element type, shape and bytes that are shared, never copied.
+//!
+//! Elements are little-endian and packed (types under 8 bit: low bits first, as ONNX stores them). The bytes usually are a
+//! slice of a mapped file and therefore unaligned: typed reads copy, and say so.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use bytes::Bytes;
+use half::{bf16, f16};
+use rustc_hash::FxHasher;
+use smallvec::SmallVec;
+
+use crate::{DType, Type};
+
+#[cfg(target_endian = "big")]
+compile_error!("gtt reads little-endian constants in place");
+
+/// Extents of a constant.
+type Extents = SmallVec<[usize; 4]>;
+
+/// A constant tensor. Cloning is cheap. Equality is by content, whatever the encoding.
+#[derive(Clone)]
+pub struct Tensor {
+    dtype: DType,
+    shape: Extents,
+    data: Data,
+    encoded: Option<Encoded>,
+}
+
+#[derive(Clone)]
+enum Data {
+    Packed(Bytes),
+    Splat(Bytes),
+    Strings(Arc<[Bytes]>),
+    Opaque,
+}
+
+/// The message that a constant came from, so that an exporter of the same format can write it back as it was.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// What `bytes` is.
+    pub encoding: Encoding,
+    /// The message, a slice of the file.
+    pub bytes: Bytes,
+}
+
+/// The format of an [`Encoded`] constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// ONNX `TensorProto` with its data inside.
+    OnnxTensor,
+    /// ONNX `TensorProto` whose data lies in another file.
+    OnnxExternal,
+    /// ONNX `SparseTensorProto`.
+    OnnxSparse,
+    /// TensorFlow `TensorProto`.
+    TfTensor,
+}
+
+/// Why a tensor could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TensorError {
+    /// Byte count and shape do not fit each other.
+    #[error("{found} bytes of data for {dtype}{shape:?}, expected {expected}")]
+    Length {
+        /// Element type.
+        dtype: DType,
+        /// Extents.
+        shape: Vec<usize>,
+        /// Bytes that the shape asks for.
+        expected: usize,
+        /// Bytes that were there.
+        found: usize,
+    },
+    /// The element count overflows.
+    #[error("shape {0:?} has too many elements")]
+    TooLarge(Vec<usize>),
+    /// The element type has no bytes of fixed size.
+    #[error("element type {0} has no fixed size")]
+    NoSize(DType),
+}
+
+/// Element types with a Rust type of the same layout.
+pub trait Element: Pod {
+    /// The element type.
+    const DTYPE: DType;
+}
+
+macro_rules! elements {
+    ($($rust:ty => $dtype:ident),*) => { $(impl Element for $rust { const DTYPE: DType = DType::$dtype; })* };
+}
+elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+          f16 => F16, bf16 => BF16, f32 => F32, f64 => F64);
+
+impl Tensor {
+    /// A tensor over packed little-endian bytes; shares them.
+    pub fn from_bytes(dtype: DType, shape: &[usize], bytes: Bytes) -> Result<Self, TensorError> {
+        let expected = packed_len(dtype, shape)?;
+        if expected != bytes.len() {
+            return Err(TensorError::Length { dtype, shape: shape.to_vec(), expected, found: bytes.len() });
+        }
+        Ok(Self { dtype, shape: shape.into(), data: Data::Packed(bytes), encoded: None })
+    }
+
+    /// A tensor of equal elements; `element` is one packed element. Types under 8 bit have no splat form.
+    pub fn splat(dtype: DType, shape: &[usize], element: Bytes) -> Result<Self, TensorError> {
+        packed_len(dtype, shape)?;
+        if dtype.bits() < 8 || element.len() != dtype.bits() / 8 {
+            let expected = dtype.bits().div_ceil(8);
+            return Err(TensorError::Length { dtype, shape: shape.to_vec(), expected, found: element.len() });
+        }
+        Ok(Self { dtype, shape: shape.into(), data: Data::Splat(element), encoded: None })
+    }
+
+    /// A tensor of strings, one a element.
+    pub fn from_strings(shape: &[usize], strings: Vec<Bytes>) -> Result<Self, TensorError> {
+        let expected = count(shape)?;
+        if expected != strings.len() {
+            let found = strings.len();
+            return Err(TensorError::Length { dtype: DType::String, shape: shape.to_vec(), expected, found });
+        }
+        Ok(Self { dtype: DType::String, shape: shape.into(), data: Data::Strings(strings.into()), encoded: None })
+    }
+
+    /// A constant whose elements cannot be read (sparse, resource, variant): only its encoded message is kept.
+    pub fn opaque(dtype: DType, shape: &[usize], encoded: Encoded) -> Self {
+        Self { dtype, shape: shape.into(), data: Data::Opaque, encoded: Some(encoded) }
+    }
+
+    /// A tensor of the elements of a vector; no copy. Fails when `shape` asks for another count.
+    pub fn from_vec<T: Element>(shape: &[usize], elements: Vec<T>) -> Result<Self, TensorError> {
+        let bytes: Vec<u8> = match bytemuck::try_cast_vec(elements) {
+            Ok(bytes) => bytes,
+            Err((_, elements)) => bytemuck::cast_slice(&elements).to_vec(),
+        };
+        Self::from_bytes(T::DTYPE, shape, bytes.into())
+    }
+
+    /// A Boolean tensor.
+    pub fn from_bools(shape: &[usize], elements: &[bool]) -> Result<Self, TensorError> {
+        Self::from_bytes(DType::Bool, shape, elements.iter().map(|&bit| u8::from(bit)).collect())
+    }
+
+    /// A rank-0 tensor.
+    pub fn scalar<T: Element>(element: T) -> Self {
+        let bytes = Bytes::copy_from_slice(bytemuck::bytes_of(&element));
+        Self { dtype: T::DTYPE, shape: Extents::new(), data: Data::Packed(bytes), encoded: None }
+    }
+
+    /// A rank-1 tensor.
+    pub fn vector<T: Element>(elements: &[T]) -> Self {
+        let bytes = Bytes::copy_from_slice(bytemuck::cast_slice(elements));
+        Self { dtype: T::DTYPE, shape: SmallVec::from_slice(&[elements.len()]), data: Data::Packed(bytes), encoded: None }
+    }
+
+    /// The same tensor, remembering the message it was read from.
+    pub fn with_encoded(mut self, encoding: Encoding, bytes: Bytes) -> Self {
+        self.encoded = Some(Encoded { encoding, bytes });
+        self
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Extents.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of dimensions.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// No elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Element type and shape as a type.
+    pub fn ty(&self) -> Type {
+        Type::fixed(self.dtype, &self.shape)
+    }
+
+    /// The message it was read from.
+    pub fn encoded(&self) -> Option<&Encoded> {
+        self.encoded.as_ref()
+    }
+
+    /// False for sparse, resource and variant constants.
+    pub fn is_readable(&self) -> bool {
+        !matches!(self.data, Data::Opaque)
+    }
+
+    /// Size of the packed elements in bytes; strings count their lengths; opaque constants their message.
+    pub fn byte_len(&self) -> usize {
+        match &self.data {
+            Data::Packed(bytes) => bytes.len(),
+            Data::Splat(element) => element.len() * self.len(),
+            Data::Strings(strings) => strings.iter().map(Bytes::len).sum(),
+            Data::Opaque => self.encoded.as_ref().map_or(0, |encoded| encoded.bytes.len()),
+        }
+    }
+
+    /// Size as it is held: one element for a splat.
+    pub fn stored_len(&self) -> usize {
+        match &self.data {
+            Data::Splat(element) => element.len(),
+            _ => self.byte_len(),
+        }
+    }
+
+    /// The packed little-endian bytes: shared, but a splat is written out. `None` for strings and opaque constants.
+    pub fn bytes(&self) -> Option<Bytes> {
+        match &self.data {
+            Data::Packed(bytes) => Some(bytes.clone()),
+            Data::Splat(element) => Some(element.repeat(self.len()).into()),
+            Data::Strings(_) | Data::Opaque => None,
+        }
+    }
+
+    /// The one element that all elements equal, if the tensor is held that way.
+    pub fn as_splat(&self) -> Option<&Bytes> {
+        match &self.data {
+            Data::Splat(element) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// The elements of a string tensor.
+    pub fn strings(&self) -> Option<&[Bytes]> {
+        match &self.data {
+            Data::Strings(strings) => Some(strings),
+            _ => None,
+        }
+    }
+
+    /// The elements, copied out. `None` when the element type is another one.
+    pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
+        if T::DTYPE != self.dtype {
+            return None;
+        }
+        match &self.data {
+            Data::Packed(bytes) => Some(bytemuck::pod_collect_to_vec(bytes)),
+            Data::Splat(element) => Some(vec![bytemuck::pod_read_unaligned(element); self.len()]),
+            _ => None,
+        }
+    }
+
+    /// Elements of an integer or Boolean tensor of 8 bit or more as i64, copied out. `None` for other types, and for a u64
+    /// beyond `i64::MAX`.
+    pub fn to_i64s(&self) -> Option<Vec<i64>> {
+        fn widen<T: Element + Into<i64>>(tensor: &Tensor) -> Option<Vec<i64>> {
+            Some(tensor.to_vec::<T>()?.into_iter().map(Into::into).collect())
+        }
+        match self.dtype {
+            DType::I64 => self.to_vec(),
+            DType::I32 => widen::<i32>(self),
+            DType::I16 => widen::<i16>(self),
+            DType::I8 => widen::<i8>(self),
+            DType::U8 => widen::<u8>(self),
+            DType::U16 => widen::<u16>(self),
+            DType::U32 => widen::<u32>(self),
+            DType::U64 => self.to_vec::<u64>()?.into_iter().map(|element| i64::try_from(element).ok()).collect(),
+            DType::Bool => Some(self.bytes()?.iter().map(|&byte| i64::from(byte != 0)).collect()),
+            _ => None,
+        }
+    }
+
+    /// Elements of an f16, bf16, f32 or f64 tensor as f64 (exact), copied out.
+    pub fn to_f64s(&self) -> Option<Vec<f64>> {
+        fn widen<T: Element>(tensor: &Tensor, convert: impl Fn(T) -> f64) -> Option<Vec<f64>> {
+            Some(tensor.to_vec::<T>()?.into_iter().map(convert).collect())
+        }
+        match self.dtype {
+            DType::F64 => self.to_vec(),
+            DType::F32 => widen::<f32>(self, f64::from),
+            DType::F16 => widen::<f16>(self, f64::from),
+            DType::BF16 => widen::<bf16>(self, f64::from),
+            _ => None,
+        }
+    }
+
+    /// A float tensor of the given f64 elements rounded once to `dtype` (f16, bf16, f32 or f64).
+    pub fn from_f64s(dtype: DType, shape: &[usize], elements: &[f64]) -> Option<Self> {
+        let tensor = match dtype {
+            DType::F64 => Self::from_vec(shape, elements.to_vec()),
+            DType::F32 => Self::from_vec(shape, elements.iter().map(|&x| x as f32).collect()),
+            DType::F16 => Self::from_vec(shape, elements.iter().map(|&x| f16::from_f64(x)).collect()),
+            DType::BF16 => Self::from_vec(shape, elements.iter().map(|&x| bf16::from_f64(x)).collect()),
+            _ => return None,
+        };
+        tensor.ok()
+    }
+
+    /// The same elements under another shape; shares the bytes. `None` when the counts differ or it is opaque.
+    pub fn reshaped(&self, shape: &[usize]) -> Option<Self> {
+        if count(shape).ok()? != self.len() || !self.is_readable() {
+            return None;
+        }
+        Some(Self { dtype: self.dtype, shape: shape.into(), data: self.data.clone(), encoded: None })
+    }
+
+    /// A hash of type, shape and content. Reads every byte of the tensor.
+    pub fn content_hash(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        self.dtype.hash(&mut hasher);
+        self.shape.hash(&mut hasher);
+        match (&self.data, &self.encoded) {
+            (Data::Strings(strings), _) => strings.hash(&mut hasher),
+            (Data::Opaque, Some(encoded)) => encoded.bytes.hash(&mut hasher),
+            _ => hasher.write(&self.packed()),
+        }
+        hasher.finish()
+    }
+
+    fn packed(&self) -> Cow<'_, [u8]> {
+        match &self.data {
+            Data::Packed(bytes) => Cow::Borrowed(bytes),
+            Data::Splat(element) => Cow::Owned(element.repeat(self.len())),
+            _ => Cow::Borrowed(&[]),
+        }
+    }
+}
+
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        if self.dtype != other.dtype || self.shape != other.shape {
+            return false;
+        }
+        match (&self.data, &other.data) {
+            (Data::Strings(a), Data::Strings(b)) => a == b,
+            (Data::Opaque, Data::Opaque) => match (&self.encoded, &other.encoded) {
+                (Some(a), Some(b)) => a.encoding == b.encoding && a.bytes == b.bytes,
+                _ => false,
+            },
+            (Data::Splat(a), Data::Splat(b)) => a == b || self.is_empty(),
+            (Data::Packed(a), Data::Splat(b)) | (Data::Splat(b), Data::Packed(a)) => a.chunks(b.len()).all(|chunk| chunk == b),
+            (Data::Packed(a), Data::Packed(b)) => (a.as_ptr() == b.as_ptr() && a.len() == b.len()) || a == b,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.dtype, self.shape.as_slice())
+    }
+}
+
+fn count(shape: &[usize]) -> Result<usize, TensorError> {
+    let too_large = || TensorError::TooLarge(shape.to_vec());
+    shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent)).ok_or_else(too_large)
+}
+
+fn packed_len(dtype: DType, shape: &[usize]) -> Result<usize, TensorError> {
+    if dtype.bits() == 0 {
+        return Err(TensorError::NoSize(dtype));
+    }
+    dtype.packed_len(count(shape)?).ok_or_else(|| TensorError::TooLarge(shape.to_vec()))
+}

@@ -1,0 +1,121 @@
+//! Orders and reachability. Everything here is iterative and linear (orders: times the logarithm of the width).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::{Def, Graph, Id, Model, Node, NodeId, Site, ValueId};
+
+/// Back edges of TensorFlow's v1 loops start here: readers do not wait for them.
+fn closes_loop(node: &Node) -> bool {
+    node.op.is_tf("NextIteration") || node.op.is_tf("RefNextIteration")
+}
+
+/// Nodes a node waits for: definitions of its operands and captures, control inputs. Back edges of loops are left out.
+fn predecessors<'a>(model: &'a Model, graph: &'a Graph, id: NodeId) -> impl Iterator<Item = NodeId> + 'a {
+    let node = graph.node(id);
+    let defining = |value: ValueId| graph.def_node(value);
+    let captured = node.attrs.graphs().flat_map(move |inner| model.graph(inner).captures.keys().copied());
+    let control = node.control.iter().filter_map(|site| if let Site::Node(node) = site { Some(*node) } else { None });
+    node.operands()
+        .chain(captured)
+        .filter_map(defining)
+        .chain(control)
+        .filter(move |&source| !closes_loop(graph.node(source)))
+}
+
+/// The nodes so that each comes after what it reads; among those that are ready, the lowest rank first. A graph whose file is
+/// in order keeps its order. `Err` names the nodes left in cycles.
+pub fn topological(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {
+    let mut waiting = vec![0u32; graph.node_bound()];
+    let mut readers: Vec<Vec<NodeId>> = vec![Vec::new(); graph.node_bound()];
+    let mut ready = BinaryHeap::new();
+    for (id, node) in graph.nodes() {
+        for source in predecessors(model, graph, id) {
+            waiting[id.index()] += 1;
+            readers[source.index()].push(id);
+        }
+        if waiting[id.index()] == 0 {
+            ready.push(Reverse((node.rank, id)));
+        }
+    }
+    let mut order = Vec::with_capacity(graph.node_count());
+    while let Some(Reverse((_, id))) = ready.pop() {
+        order.push(id);
+        for &reader in &readers[id.index()] {
+            waiting[reader.index()] -= 1;
+            if waiting[reader.index()] == 0 {
+                ready.push(Reverse((graph.node(reader).rank, reader)));
+            }
+        }
+    }
+    if order.len() == graph.node_count() {
+        return Ok(order);
+    }
+    Err(graph.nodes().map(|(id, _)| id).filter(|id| waiting[id.index()] > 0).collect())
+}
+
+/// Nodes in the order of the file.
+pub fn by_rank(graph: &Graph) -> Vec<NodeId> {
+    let mut order: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
+    order.sort_by_key(|&id| (graph.node(id).rank, id));
+    order
+}
+
+/// What lies backwards of some roots.
+#[derive(Clone, Debug)]
+pub struct Reachable {
+    nodes: Vec<bool>,
+    values: Vec<bool>,
+}
+
+impl Reachable {
+    /// The node is needed.
+    pub fn node(&self, id: NodeId) -> bool {
+        self.nodes[id.index()]
+    }
+
+    /// The value is read by a needed node, or a root.
+    pub fn value(&self, id: ValueId) -> bool {
+        self.values[id.index()]
+    }
+}
+
+/// Everything reachable backwards over operands, captures and control edges, from the given values and nodes. Values for
+/// which `stop` holds are reached but not passed.
+pub fn reachable(
+    model: &Model,
+    graph: &Graph,
+    values: impl IntoIterator<Item = ValueId>,
+    nodes: impl IntoIterator<Item = NodeId>,
+    stop: impl Fn(ValueId) -> bool,
+) -> Reachable {
+    let mut seen = Reachable { nodes: vec![false; graph.node_bound()], values: vec![false; graph.value_bound()] };
+    let mut work: Vec<NodeId> = Vec::new();
+    let mut pending: Vec<ValueId> = values.into_iter().collect();
+    work.extend(nodes);
+    loop {
+        while let Some(value) = pending.pop() {
+            if std::mem::replace(&mut seen.values[value.index()], true) || stop(value) {
+                continue;
+            }
+            if let Def::Node { node, .. } = graph.value(value).def {
+                work.push(node);
+            }
+        }
+        let Some(id) = work.pop() else { return seen };
+        if std::mem::replace(&mut seen.nodes[id.index()], true) {
+            continue;
+        }
+        let node = graph.node(id);
+        pending.extend(node.operands());
+        for inner in node.attrs.graphs() {
+            pending.extend(model.graph(inner).captures.keys().copied());
+        }
+        for site in &node.control {
+            match site {
+                Site::Node(source) => work.push(*source),
+                Site::Const(value) => pending.push(*value),
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Passes, rules, pipelines and the runner.

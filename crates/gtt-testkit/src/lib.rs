@@ -1,0 +1,1 @@
+//! Case runner and graph generator for authors of passes.

@@ -1,0 +1,1 @@
+//! TensorFlow files to and from the IR.

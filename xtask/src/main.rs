@@ -1,0 +1,3 @@
+//! Tasks of the gtt workspace.
+
+fn main() {}
