@@ -1,1 +1,15 @@
-//! What is known about each op.
+//! What gtt knows about ONNX and TensorFlow ops.
+//!
+//! * [`info()`]: effects, determinism and the like, for every op of both dialects.
+//! * [`infer`]: types of all values of a model.
+//! * [`eval`]: evaluation of nodes whose operands are constants.
+//! * [`views`]: nodes of one op with every attribute taken apart, defaults filled in.
+//!
+//! Nothing here changes a model, reads a file or runs an engine.
+
+pub mod eval;
+pub mod infer;
+pub mod info;
+pub mod views;
+
+pub use info::{Effects, OpInfo, Results, info};
