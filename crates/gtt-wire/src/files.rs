@@ -1,0 +1,191 @@
+//! Files that are written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, IoSlice, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::Error;
+
+/// How far a finished file is pushed towards the disk before it takes the old one's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The data is on the disk before the rename: after a power cut there is the old file or the new one.
+    #[default]
+    Synced,
+    /// Left to the operating system: a crash of the program leaves the old file, a power cut may leave an empty one.
+    Deferred,
+}
+
+/// Writes a file in one step: a temporary file beside it gets the parts and is renamed into place. Returns its size.
+///
+/// Whatever goes wrong, the old file stays and no temporary file is left. The parts may be slices of the very file that is
+/// replaced. A replaced file's permissions are kept, a link is followed and its target replaced; devices and pipes are
+/// written straight.
+pub fn write_atomically(path: &Path, parts: &[Bytes]) -> Result<u64, Error> {
+    write_atomically_with(path, parts, Durability::default())
+}
+
+/// [`write_atomically`] with a say in durability.
+pub fn write_atomically_with(path: &Path, parts: &[Bytes], durability: Durability) -> Result<u64, Error> {
+    let fail = |error| Error::new("write", path, error);
+    let target = resolve(path).map_err(fail)?;
+    let replaced = fs::metadata(&target).ok();
+    if replaced.as_ref().is_some_and(fs::Metadata::is_dir) {
+        return Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
+    }
+    if replaced.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+        let mut file = File::options().write(true).open(&target).map_err(fail)?;
+        return write_parts(&mut file, parts).map_err(fail);
+    }
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut temporary = temporary_in(folder).map_err(fail)?;
+    let written = write_parts(temporary.as_file_mut(), parts).map_err(fail)?;
+    if let Some(metadata) = replaced {
+        temporary.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
+    }
+    if durability == Durability::Synced {
+        temporary.as_file().sync_data().map_err(fail)?;
+    }
+    temporary.persist(&target).map_err(|error| fail(error.error))?;
+    Ok(written)
+}
+
+/// Writes a file that is not there yet: for filling the folder of [`write_folder_atomically`](crate::write_folder_atomically).
+pub fn write_new(path: &Path, parts: &[Bytes], durability: Durability) -> Result<u64, Error> {
+    let fail = |error| Error::new("write", path, error);
+    let mut file = File::create_new(path).map_err(fail)?;
+    let written = write_parts(&mut file, parts).map_err(fail)?;
+    if durability == Durability::Synced {
+        file.sync_data().map_err(fail)?;
+    }
+    Ok(written)
+}
+
+/// Temporary files and folders are hidden, and a program that is killed leaves something recognisable.
+pub(crate) fn builder<'a, 'b>() -> tempfile::Builder<'a, 'b> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".gtt-").suffix(".tmp");
+    builder
+}
+
+/// A temporary file with the permissions that a plain new file would get; by default it would be private.
+fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = builder();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+    }
+    #[cfg(not(unix))]
+    builder.tempfile_in(folder)
+}
+
+/// Where a link leads, so that the link stays and its target is replaced.
+pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// Parts handed to one system call.
+const SLICES: usize = 512;
+
+fn write_parts(file: &mut File, parts: &[Bytes]) -> io::Result<u64> {
+    let mut written = 0u64;
+    for group in parts.chunks(SLICES) {
+        let mut slices: Vec<IoSlice<'_>> =
+            group.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
+        let mut left = slices.as_mut_slice();
+        while !left.is_empty() {
+            match file.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    written += count as u64;
+                    IoSlice::advance_slices(&mut left, count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map_file;
+
+    fn entries(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn many_parts_arrive_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let parts: Vec<Bytes> = (0..2_000u32).map(|n| Bytes::from(vec![n as u8; (n % 7) as usize])).collect();
+        let written = write_atomically(&path, &parts).unwrap();
+        let expected = parts.concat();
+        assert_eq!(written, expected.len() as u64);
+        assert_eq!(fs::read(&path).unwrap(), expected);
+        assert_eq!(entries(folder.path()), 1);
+    }
+
+    #[test]
+    fn a_mapped_file_can_be_replaced_by_its_own_slices() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, b"hello world").unwrap();
+        let map = map_file(&path).unwrap();
+        write_atomically(&path, &[map.slice(6..), Bytes::from_static(b" "), map.slice(..5)]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"world hello");
+        assert_eq!(map, "hello world");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        assert!(write_atomically(&path, &[Bytes::from_static(b"x")]).is_err());
+        assert!(write_atomically(&folder.path().join("none/file"), &[]).is_err());
+        assert_eq!(entries(folder.path()), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_of_the_replaced_file_stay_and_a_new_one_gets_the_usual() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let path = folder.path().join("file");
+        fs::write(&path, b"").unwrap();
+        let usual = mode(&path);
+        let new = folder.path().join("new");
+        write_atomically(&new, &[]).unwrap();
+        assert_eq!(mode(&new), usual);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write_atomically(&path, &[]).unwrap();
+        assert_eq!(mode(&path), 0o640);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, b"old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_atomically(&link, &[Bytes::from_static(b"new")]).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+    }
+}
