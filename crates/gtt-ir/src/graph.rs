@@ -316,6 +316,8 @@ pub struct ConstMeta {
     pub node: NodeMeta,
     /// The attribute an ONNX `Constant` node holds its value in (`value`, `value_int` …), as read.
     pub value: Option<crate::AttrEntry>,
+    /// TensorFlow: the places of `dtype` and `value` among all attributes of the node, where they are not the first two.
+    pub places: Option<[u32; 2]>,
 }
 
 /// The form of a constant in the file.
