@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use crate::graph::UseList;
 use crate::{
-    Arena, Attr, Attrs, ConstOrigin, Constant, Def, Graph, GraphId, Model, Name, Node, NodeId, NodeMeta, Op, Port, Site, Tensor,
-    Type, Use, Value, ValueId,
+    Arena, Attr, Attrs, ConstOrigin, Constant, Def, Graph, GraphId, Model, Name, Node, NodeId, NodeMeta, Op, Port,
+    Site, Tensor, Type, Use, Value, ValueId,
 };
 
 /// A node to be added.
@@ -340,7 +340,8 @@ impl<'m> Editor<'m> {
         if derived {
             for slot in 0..graph.nodes[node].outputs.len() {
                 if let Some(value) = graph.nodes[node].outputs[slot] {
-                    graph.values[value].name = if slot == 0 { name.clone() } else { Name::from(format!("{name}:{slot}")) };
+                    graph.values[value].name =
+                        if slot == 0 { name.clone() } else { Name::from(format!("{name}:{slot}")) };
                 }
             }
         }

@@ -480,7 +480,8 @@ impl Graph {
 
     /// In a subgraph: the values of the enclosing graph it captures, with the values that stand for them.
     pub fn captures(&self) -> impl Iterator<Item = (ValueId, ValueId)> + '_ {
-        let mut captures: Vec<(ValueId, ValueId)> = self.captures.iter().map(|(&outer, &inner)| (outer, inner)).collect();
+        let mut captures: Vec<(ValueId, ValueId)> =
+            self.captures.iter().map(|(&outer, &inner)| (outer, inner)).collect();
         captures.sort_unstable();
         captures.into_iter()
     }

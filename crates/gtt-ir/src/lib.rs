@@ -12,6 +12,7 @@ mod graph;
 mod id;
 mod op;
 mod tensor;
+pub mod text;
 pub mod traverse;
 mod types;
 mod verify;
@@ -21,7 +22,8 @@ pub use dtype::DType;
 pub use edit::{Editor, NodeSpec};
 pub use error::{Error, ErrorKind, Place};
 pub use graph::{
-    ConstMeta, ConstOrigin, Constant, Def, Dialect, Envelope, Function, Graph, Model, Node, NodeMeta, Port, Site, Use, Value,
+    ConstMeta, ConstOrigin, Constant, Def, Dialect, Envelope, Function, Graph, Model, Node, NodeMeta, Port, Site, Use,
+    Value,
 };
 pub use id::{Arena, GraphId, Id, NodeId, ValueId};
 pub use op::{Domain, Op};

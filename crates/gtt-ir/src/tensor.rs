@@ -155,7 +155,12 @@ impl Tensor {
     /// A rank-1 tensor.
     pub fn vector<T: Element>(elements: &[T]) -> Self {
         let bytes = Bytes::copy_from_slice(bytemuck::cast_slice(elements));
-        Self { dtype: T::DTYPE, shape: SmallVec::from_slice(&[elements.len()]), data: Data::Packed(bytes), encoded: None }
+        Self {
+            dtype: T::DTYPE,
+            shape: SmallVec::from_slice(&[elements.len()]),
+            data: Data::Packed(bytes),
+            encoded: None,
+        }
     }
 
     /// The same tensor, remembering the message it was read from.
@@ -347,7 +352,9 @@ impl PartialEq for Tensor {
                 _ => false,
             },
             (Data::Splat(a), Data::Splat(b)) => a == b || self.is_empty(),
-            (Data::Packed(a), Data::Splat(b)) | (Data::Splat(b), Data::Packed(a)) => a.chunks(b.len()).all(|chunk| chunk == b),
+            (Data::Packed(a), Data::Splat(b)) | (Data::Splat(b), Data::Packed(a)) => {
+                a.chunks(b.len()).all(|chunk| chunk == b)
+            }
             (Data::Packed(a), Data::Packed(b)) => (a.as_ptr() == b.as_ptr() && a.len() == b.len()) || a == b,
             _ => false,
         }
