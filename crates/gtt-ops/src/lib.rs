@@ -12,4 +12,4 @@ pub mod infer;
 pub mod info;
 pub mod views;
 
-pub use info::{Effects, OpInfo, Results, info};
+pub use info::{Effects, OpInfo, Results, effects_of, info, result_count};
