@@ -27,7 +27,7 @@ pub use graph::{
 };
 pub use id::{Arena, GraphId, Id, NodeId, ValueId};
 pub use op::{Domain, Op};
-pub use tensor::{Encoded, Encoding, Tensor, TensorError};
+pub use tensor::{Element, Encoded, Encoding, Tensor, TensorError};
 pub use types::{Dim, Shape, Type};
 pub use verify::verify;
 
