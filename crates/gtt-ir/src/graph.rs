@@ -98,6 +98,11 @@ impl Model {
         &self.graphs[id]
     }
 
+    /// A graph by id, unless it was erased with the node that held it.
+    pub fn get_graph(&self, id: GraphId) -> Option<&Graph> {
+        self.graphs.get(id)
+    }
+
     /// All live graphs: main, subgraphs, function bodies.
     pub fn graphs(&self) -> impl Iterator<Item = (GraphId, &Graph)> {
         self.graphs.iter()

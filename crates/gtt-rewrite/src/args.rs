@@ -1,0 +1,274 @@
+//! Arguments of a pass: checked when the pipeline is parsed, read when the pass is built.
+
+use std::ops::Range;
+
+use gtt_ir::{DType, Dim, Shape};
+
+use crate::{Kind, Param};
+
+/// One argument as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arg {
+    /// Parameter.
+    pub name: String,
+    /// Text of the value, without quotes; backslashes as written.
+    pub value: String,
+    /// Bytes of the value in the text of the pipeline.
+    pub span: Range<usize>,
+}
+
+/// What is wrong with the arguments of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgError {
+    /// The parameter at fault, if it is one.
+    pub param: Option<String>,
+    /// Which of its occurrences.
+    pub occurrence: usize,
+    /// What is wrong; lower case, no final stop.
+    pub message: String,
+}
+
+impl ArgError {
+    /// An error about the arguments as a whole.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { param: None, occurrence: 0, message: message.into() }
+    }
+
+    /// An error about one parameter.
+    pub fn of(param: &str, message: impl Into<String>) -> Self {
+        Self { param: Some(param.to_owned()), occurrence: 0, message: message.into() }
+    }
+
+    fn at(param: &str, occurrence: usize, message: impl Into<String>) -> Self {
+        Self { param: Some(param.to_owned()), occurrence, message: message.into() }
+    }
+}
+
+/// The arguments of one step. Readers fall back to the parameter's default. Reading a parameter that the pass does not
+/// declare is an error, so that a typing mistake shows up when the pipeline is built.
+#[derive(Clone, Debug)]
+pub struct Args {
+    given: Vec<Arg>,
+    params: &'static [Param],
+}
+
+impl Args {
+    /// Checks arguments against parameters: known, not repeated unless allowed, present if required, of the right kind.
+    pub fn new(given: Vec<Arg>, params: &'static [Param]) -> Result<Self, ArgError> {
+        for (index, arg) in given.iter().enumerate() {
+            let occurrence = given[..index].iter().filter(|other| other.name == arg.name).count();
+            let Some(param) = params.iter().find(|param| param.name == arg.name) else {
+                let known = params.iter().map(|param| param.name);
+                let mut message = format!("unknown argument `{}`", arg.name);
+                if let Some(close) = crate::suggest::closest(&arg.name, known.clone()) {
+                    message.push_str(&format!(", did you mean `{close}`?"));
+                } else if params.is_empty() {
+                    message.push_str(": there are no arguments but `ignore_errors`");
+                } else {
+                    let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+                    message.push_str(&format!(", expected {}", known.join(", ")));
+                }
+                return Err(ArgError::at(&arg.name, occurrence, message));
+            };
+            if occurrence > 0 && !param.repeated {
+                return Err(ArgError::at(&arg.name, occurrence, format!("`{}` is given more than once", arg.name)));
+            }
+            check(param.kind, &arg.value)
+                .map_err(|expected| ArgError::at(&arg.name, occurrence, mismatch(&arg.name, expected, &arg.value)))?;
+        }
+        if let Some(param) =
+            params.iter().find(|param| param.required && !given.iter().any(|arg| arg.name == param.name))
+        {
+            return Err(ArgError::of(param.name, format!("argument `{}` is missing", param.name)));
+        }
+        Ok(Self { given, params })
+    }
+
+    /// The arguments as written, in order.
+    pub fn given(&self) -> &[Arg] {
+        &self.given
+    }
+
+    /// The argument was written, not only its default.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.given.iter().any(|arg| arg.name == name)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, ArgError> {
+        let Some(param) = self.params.iter().find(|param| param.name == name) else {
+            return Err(ArgError::of(name, format!("the pass reads `{name}`, which it does not declare")));
+        };
+        Ok(self.given.iter().find(|arg| arg.name == name).map(|arg| arg.value.as_str()).or(param.default))
+    }
+
+    fn read<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, &'static str>) -> Result<Option<T>, ArgError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        parse(text).map(Some).map_err(|expected| ArgError::of(name, mismatch(name, expected, text)))
+    }
+
+    fn needed<T>(name: &str, value: Option<T>) -> Result<T, ArgError> {
+        value.ok_or_else(|| ArgError::of(name, format!("argument `{name}` is missing")))
+    }
+
+    /// An integer of 64 bits.
+    pub fn int(&self, name: &str) -> Result<i64, ArgError> {
+        Self::needed(name, self.opt_int(name)?)
+    }
+
+    /// An integer of 64 bits, if given.
+    pub fn opt_int(&self, name: &str) -> Result<Option<i64>, ArgError> {
+        self.read(name, parse_int)
+    }
+
+    /// An integer of 32 bits.
+    pub fn int32(&self, name: &str) -> Result<i32, ArgError> {
+        Self::needed(name, self.opt_int32(name)?)
+    }
+
+    /// An integer of 32 bits, if given.
+    pub fn opt_int32(&self, name: &str) -> Result<Option<i32>, ArgError> {
+        self.read(name, parse_int32)
+    }
+
+    /// A number.
+    pub fn float(&self, name: &str) -> Result<f32, ArgError> {
+        Self::needed(name, self.opt_float(name)?)
+    }
+
+    /// A number, if given.
+    pub fn opt_float(&self, name: &str) -> Result<Option<f32>, ArgError> {
+        self.read(name, parse_float)
+    }
+
+    /// A Boolean.
+    pub fn bool(&self, name: &str) -> Result<bool, ArgError> {
+        Self::needed(name, self.opt_bool(name)?)
+    }
+
+    /// A Boolean, if given.
+    pub fn opt_bool(&self, name: &str) -> Result<Option<bool>, ArgError> {
+        self.read(name, parse_bool)
+    }
+
+    /// A text.
+    pub fn str(&self, name: &str) -> Result<&str, ArgError> {
+        Self::needed(name, self.opt_str(name)?)
+    }
+
+    /// A text, if given.
+    pub fn opt_str(&self, name: &str) -> Result<Option<&str>, ArgError> {
+        self.text(name)
+    }
+
+    /// Every occurrence of a repeated parameter, in order; its default if there is none.
+    pub fn strs(&self, name: &str) -> Result<Vec<&str>, ArgError> {
+        let default = self.text(name)?;
+        let given: Vec<&str> = self.given.iter().filter(|arg| arg.name == name).map(|arg| arg.value.as_str()).collect();
+        Ok(if given.is_empty() { default.into_iter().collect() } else { given })
+    }
+
+    /// An element type, if given.
+    pub fn opt_dtype(&self, name: &str) -> Result<Option<DType>, ArgError> {
+        self.read(name, parse_dtype)
+    }
+
+    /// Every element type of a repeated parameter, in order.
+    pub fn dtypes(&self, name: &str) -> Result<Vec<DType>, ArgError> {
+        self.all(name, parse_dtype)
+    }
+
+    /// A shape, if given.
+    pub fn opt_shape(&self, name: &str) -> Result<Option<Shape>, ArgError> {
+        self.read(name, parse_shape)
+    }
+
+    /// Every shape of a repeated parameter, in order.
+    pub fn shapes(&self, name: &str) -> Result<Vec<Shape>, ArgError> {
+        self.all(name, parse_shape)
+    }
+
+    fn all<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, ArgError> {
+        let texts = self.strs(name)?.into_iter().enumerate();
+        texts
+            .map(|(at, text)| parse(text).map_err(|expected| ArgError::at(name, at, mismatch(name, expected, text))))
+            .collect()
+    }
+}
+
+fn mismatch(name: &str, expected: &str, found: &str) -> String {
+    format!("`{name}` expects {expected}, found `{found}`")
+}
+
+fn check(kind: Kind, text: &str) -> Result<(), &'static str> {
+    match kind {
+        Kind::Int => parse_int(text).map(drop),
+        Kind::Int32 => parse_int32(text).map(drop),
+        Kind::Float => parse_float(text).map(drop),
+        Kind::Bool => parse_bool(text).map(drop),
+        Kind::Str => Ok(()),
+        Kind::Name if text.is_empty() => Err("a name"),
+        Kind::Name => Ok(()),
+        Kind::DType => parse_dtype(text).map(drop),
+        Kind::Shape => parse_shape(text).map(drop),
+    }
+}
+
+pub(crate) fn parse_int(text: &str) -> Result<i64, &'static str> {
+    text.trim_ascii().parse().map_err(|_| "an integer")
+}
+
+fn parse_int32(text: &str) -> Result<i32, &'static str> {
+    text.trim_ascii().parse().map_err(|_| "an integer of 32 bits")
+}
+
+fn parse_float(text: &str) -> Result<f32, &'static str> {
+    text.trim_ascii().parse().map_err(|_| "a number")
+}
+
+fn parse_bool(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("`true`, `1`, `false` or `0`"),
+    }
+}
+
+/// Element types by their TensorFlow names and by the text form's.
+fn parse_dtype(text: &str) -> Result<DType, &'static str> {
+    let dtype = match text {
+        "float" | "float32" | "f32" => DType::F32,
+        "double" | "float64" | "f64" => DType::F64,
+        "half" | "float16" | "f16" => DType::F16,
+        "bfloat16" | "bf16" => DType::BF16,
+        "int8" | "i8" => DType::I8,
+        "int16" | "i16" => DType::I16,
+        "int32" | "i32" => DType::I32,
+        "int64" | "i64" => DType::I64,
+        "uint8" | "u8" => DType::U8,
+        "uint16" | "u16" => DType::U16,
+        "uint32" | "u32" => DType::U32,
+        "uint64" | "u64" => DType::U64,
+        "string" => DType::String,
+        "complex64" => DType::Complex64,
+        "complex128" => DType::Complex128,
+        "qint8" => DType::QI8,
+        "quint8" => DType::QU8,
+        "qint16" => DType::QI16,
+        "quint16" => DType::QU16,
+        "qint32" => DType::QI32,
+        _ => return text.parse().map_err(|()| "an element type such as `float`, `int32`, `uint8`"),
+    };
+    Ok(dtype)
+}
+
+fn parse_shape(text: &str) -> Result<Shape, &'static str> {
+    const EXPECTED: &str = "extents with commas between, `-1` or `?` where unknown";
+    if text.trim_ascii().is_empty() {
+        return Ok(Shape::new());
+    }
+    let extent = |text: &str| match text.trim_ascii() {
+        "-1" | "?" => Ok(Dim::Unknown),
+        text => text.parse::<u64>().ok().filter(|&extent| extent <= i64::MAX as u64).map(Dim::Known).ok_or(EXPECTED),
+    };
+    text.split(',').map(extent).collect()
+}

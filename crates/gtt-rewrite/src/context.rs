@@ -1,0 +1,210 @@
+//! What a running pass has in hand.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, NodeId};
+use gtt_ops::eval::Evaluator;
+use gtt_ops::infer::Types;
+
+use crate::Scope;
+
+/// The model under change, and where a pass writes down what it did and what it did not do.
+///
+/// A pass made of rules calls [`apply_rules`](crate::apply_rules) and is done. A pass written by hand asks
+/// [`PassContext::permit`] before each rewrite (a node or constant changed, removed or merged), and changes graphs through
+/// [`PassContext::edit`].
+pub struct PassContext<'a> {
+    pub(crate) model: &'a mut Model,
+    pub(crate) scope: Scope,
+    pub(crate) evaluator: &'a dyn Evaluator,
+    pub(crate) session: &'a mut Session,
+}
+
+/// What lives longer than one step: the cache of types, the bisect budget, and the journal that the runner takes after each
+/// step.
+#[derive(Default)]
+pub(crate) struct Session {
+    pub(crate) types: Option<(u64, Arc<Types>)>,
+    pub(crate) budget: Option<u64>,
+    pub(crate) journal: Journal,
+}
+
+/// What happened in one step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) applied: BTreeMap<&'static str, Tally>,
+    pub(crate) declined: BTreeMap<(&'static str, Cow<'static, str>), Tally>,
+    pub(crate) notes: Vec<String>,
+    /// The bisect limit kept a rewrite from being made.
+    pub(crate) limited: bool,
+}
+
+/// A count with a few examples.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    pub(crate) examples: Vec<String>,
+}
+
+impl Tally {
+    /// How many places are written down for each rule and each reason.
+    pub(crate) const EXAMPLES: usize = 5;
+
+    pub(crate) fn add(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(example());
+        }
+    }
+}
+
+impl<'a> PassContext<'a> {
+    /// The model as it is now.
+    pub fn model(&self) -> &Model {
+        self.model
+    }
+
+    /// The graphs to visit, by the pass's scope, outer before inner. A pass that erases nodes with subgraphs must expect
+    /// graphs of this list to be gone: [`PassContext::get_graph`].
+    pub fn graphs(&self) -> Vec<GraphId> {
+        let main = self.model.main_id();
+        match self.scope {
+            Scope::Main => vec![main],
+            Scope::Nested => self.model.nested(main),
+            Scope::WithFunctions => {
+                let mut graphs = self.model.nested(main);
+                for function in &self.model.functions {
+                    graphs.extend(self.model.nested(function.graph));
+                }
+                graphs
+            }
+        }
+    }
+
+    /// A graph; panics if it is gone.
+    pub fn graph(&self, id: GraphId) -> &Graph {
+        self.model.graph(id)
+    }
+
+    /// A graph, unless it is gone.
+    pub fn get_graph(&self, id: GraphId) -> Option<&Graph> {
+        self.model.get_graph(id)
+    }
+
+    /// The editor of a graph.
+    pub fn edit(&mut self, graph: GraphId) -> Editor<'_> {
+        self.model.edit(graph)
+    }
+
+    /// Op family.
+    pub fn dialect(&self) -> Dialect {
+        self.model.dialect
+    }
+
+    /// The version of the default ONNX operator set of the main graph; 0 for TensorFlow.
+    pub fn opset(&self) -> i64 {
+        self.model.opset()
+    }
+
+    /// The same for a graph that may belong to a function, which has operator sets of its own.
+    pub fn opset_of(&self, graph: GraphId) -> i64 {
+        opset_of(self.model, graph)
+    }
+
+    /// Types of all values, inferred when first asked after a change: linear in the model. The table is a snapshot.
+    pub fn types(&mut self) -> Arc<Types> {
+        match &self.session.types {
+            Some((revision, types)) if *revision == self.model.revision() => types.clone(),
+            _ => {
+                let types = Arc::new(Types::of(self.model));
+                self.session.types = Some((self.model.revision(), types.clone()));
+                types
+            }
+        }
+    }
+
+    /// Computes nodes whose operands are constants.
+    pub fn evaluator(&self) -> &'a dyn Evaluator {
+        self.evaluator
+    }
+
+    /// Asks for one rewrite, and counts it if granted: call it when everything is checked, right before changing the graph.
+    /// `false` once the bisect limit is used up: leave the place as it is. `rule` is a noun phrase for the report.
+    #[must_use]
+    pub fn permit(&mut self, rule: &'static str, graph: GraphId, node: NodeId) -> bool {
+        self.permit_with(rule, |model| place(model, graph, node))
+    }
+
+    /// The same for something that is no node; `example` names the place, and is only called for the first few.
+    #[must_use]
+    pub fn permit_with(&mut self, rule: &'static str, example: impl FnOnce(&Model) -> String) -> bool {
+        if let Some(budget) = &mut self.session.budget {
+            if *budget == 0 {
+                self.session.journal.limited = true;
+                return false;
+            }
+            *budget -= 1;
+        }
+        let model = &*self.model;
+        self.session.journal.applied.entry(rule).or_default().add(|| example(model));
+        true
+    }
+
+    /// No rewrite would be granted any more: stop looking.
+    pub fn is_exhausted(&self) -> bool {
+        self.session.budget == Some(0)
+    }
+
+    /// Writes down that a rule recognised its pattern and refused. The reason is lower case, without a final stop, and the
+    /// same words for the same cause: the report counts them.
+    pub fn decline(&mut self, rule: &'static str, graph: GraphId, node: NodeId, reason: impl Into<Cow<'static, str>>) {
+        self.decline_with(rule, reason, |model| place(model, graph, node));
+    }
+
+    /// The same for something that is no node; `example` is only called for the first few.
+    pub fn decline_with(
+        &mut self,
+        rule: &'static str,
+        reason: impl Into<Cow<'static, str>>,
+        example: impl FnOnce(&Model) -> String,
+    ) {
+        let model = &*self.model;
+        self.session.journal.declined.entry((rule, reason.into())).or_default().add(|| example(model));
+    }
+
+    /// A line for the report that is neither rewrite nor decline, e.g. "12 initializers can no longer be overridden".
+    pub fn note(&mut self, line: impl Into<String>) {
+        self.session.journal.notes.push(line.into());
+    }
+}
+
+impl std::fmt::Debug for PassContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PassContext").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// A node in graph terms, e.g. `main/conv1`; a nameless node by its first result or its op.
+pub fn place(model: &Model, graph: GraphId, node: NodeId) -> String {
+    let within = model.graph(graph);
+    let node = within.node(node);
+    let named = if !node.name.is_empty() {
+        &node.name
+    } else {
+        node.results().next().map_or(&node.op.name, |result| &within.value(result).name)
+    };
+    format!("{}/{named}", model.place(graph))
+}
+
+pub(crate) fn opset_of(model: &Model, graph: GraphId) -> i64 {
+    let mut root = graph;
+    while let Some(parent) = model.get_graph(root).and_then(|graph| graph.parent) {
+        root = parent;
+    }
+    match model.functions.iter().find(|function| function.graph == root) {
+        Some(function) => function.opsets.get(&Domain::ONNX).copied().unwrap_or(0),
+        None => model.opset(),
+    }
+}
