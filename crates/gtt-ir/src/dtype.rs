@@ -76,6 +76,10 @@ dtypes! {
     U4 = "u4", 4;
     /// Signed 4 bit, two an byte, low nibble first.
     I4 = "i4", 4;
+    /// 6-bit float, 2 exponent bits, four in three bytes, low bits first.
+    F6E2M3 = "f6e2m3", 6;
+    /// 6-bit float, 3 exponent bits, four in three bytes, low bits first.
+    F6E3M2 = "f6e3m2", 6;
     /// 4-bit float, two an byte, low nibble first.
     F4E2M1 = "f4e2m1", 4;
     /// Unsigned 2 bit, four a byte.
@@ -113,7 +117,18 @@ impl DType {
         use DType::*;
         matches!(
             self,
-            F16 | BF16 | F32 | F64 | F8E4M3FN | F8E4M3FNUZ | F8E5M2 | F8E5M2FNUZ | F8E8M0 | F8E4M3B11FNUZ | F4E2M1
+            F16 | BF16
+                | F32
+                | F64
+                | F8E4M3FN
+                | F8E4M3FNUZ
+                | F8E5M2
+                | F8E5M2FNUZ
+                | F8E8M0
+                | F8E4M3B11FNUZ
+                | F6E2M3
+                | F6E3M2
+                | F4E2M1
         )
     }
 
