@@ -2,13 +2,17 @@
 
 mod args;
 mod context;
+mod contract;
 mod decline;
 mod driver;
 mod error;
 mod pass;
+mod pipeline;
 mod registry;
+mod report;
 mod rewrite;
 mod rule;
+mod runner;
 mod suggest;
 
 pub use args::{Arg, ArgError, Args};
@@ -17,6 +21,9 @@ pub use decline::Decline;
 pub use driver::apply_rules;
 pub use error::{Error, ErrorKind, Location};
 pub use pass::{Build, Interface, Kind, Numerics, Param, Pass, PassInfo, Scope};
+pub use pipeline::{Fixpoint, Item, Pipeline, PresetUse, Step};
 pub use registry::{Preset, Registry};
+pub use report::{Declines, Outcome, Report, Rewrites, Size, StepReport};
 pub use rewrite::{NewNode, NewNodeId, NewValue, Operand, Rewrite};
 pub use rule::{Rule, RuleContext};
+pub use runner::{Event, Runner};

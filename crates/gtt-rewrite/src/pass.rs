@@ -9,9 +9,14 @@ use crate::{ArgError, Args, Error, PassContext};
 ///
 /// A pass does no I/O, prints nothing, depends on model and arguments only, and does not say whether it changed something:
 /// the runner reads [`Model::revision`](gtt_ir::Model::revision).
-pub trait Pass {
+pub trait Pass: Send + Sync {
     /// Runs once. An error leaves the model to the runner's rollback; what merely does not apply is a decline, not an error.
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error>;
+
+    /// What it promises with the arguments it was built from, where that differs from [`PassInfo::numerics`].
+    fn numerics(&self, declared: Numerics) -> Numerics {
+        declared
+    }
 }
 
 /// Builds a pass from its arguments.
