@@ -1,0 +1,108 @@
+//! tract, embedded.
+//!
+//! tract 0.23.9 is quick to load and needs nothing but Rust, but it ignores attributes it does not know, looks ops up without their
+//! domain, and computes some ops wrongly. So a model is checked node by node against an allow-list (see the `allow` module) before any result is
+//! believed; what is not on it is refused with words. Every call is guarded against panics.
+
+mod builders;
+mod convert;
+mod guard;
+mod load;
+
+use gtt_ir::{Name, Tensor};
+use std::sync::Arc;
+
+use tract_onnx::prelude::{IntoArcTensor, TValue, TVec};
+use tract_onnx::tract_hir::internal::Tensor as TractTensor;
+
+use self::guard::guarded;
+use self::load::Loaded;
+use crate::engine::{Elapsed, Engine, EngineError, LoadOptions, ModelFile, Prepared};
+
+/// The embedded engine. Runs on one thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tract;
+
+impl Engine for Tract {
+    fn name(&self) -> String {
+        "tract 0.23.9".to_owned()
+    }
+
+    fn load(&self, model: &ModelFile, options: &LoadOptions) -> Result<Box<dyn Prepared>, EngineError> {
+        let decoded = decode(model.bytes().clone(), model.folder())
+            .map_err(|error| EngineError::Failed { stage: "decode", message: error.to_string() })?;
+        let (loaded, load_time) = Elapsed::of(|| guarded("load", || load::load(model.bytes(), &decoded, options)));
+        Ok(Box::new(TractPrepared { loaded: loaded?, load_time, feeds: None, results: Vec::new() }))
+    }
+}
+
+struct TractPrepared {
+    loaded: Loaded,
+    load_time: Elapsed,
+    feeds: Option<Vec<Arc<TractTensor>>>,
+    results: Vec<Arc<TractTensor>>,
+}
+
+fn run_failed(message: impl ToString) -> EngineError {
+    EngineError::Failed { stage: "run", message: message.to_string() }
+}
+
+impl Prepared for TractPrepared {
+    fn inputs(&self) -> &[Name] {
+        &self.loaded.inputs
+    }
+
+    fn outputs(&self) -> &[Name] {
+        &self.loaded.outputs
+    }
+
+    fn load_time(&self) -> Elapsed {
+        self.load_time
+    }
+
+    fn feed(&mut self, feeds: &[(Name, Tensor)]) -> Result<(), EngineError> {
+        let mut values = Vec::new();
+        for name in &self.loaded.inputs {
+            let feed = feeds.iter().find(|(other, _)| other == name);
+            let (_, tensor) = feed.ok_or_else(|| run_failed(format!("input `{name}` is not fed")))?;
+            values.push(Arc::new(convert::to_tract(tensor).map_err(run_failed)?));
+        }
+        self.feeds = Some(values);
+        Ok(())
+    }
+
+    fn execute(&mut self, repeats: u32) -> Result<Elapsed, EngineError> {
+        let tensors = self.feeds.as_ref().ok_or_else(|| run_failed("nothing was fed"))?;
+        let plan = &self.loaded.plan;
+        let (results, elapsed) = guarded("run", || {
+            let mut state = plan.spawn().map_err(run_failed)?;
+            let mut results: TVec<TValue> = TVec::new();
+            let (ran, elapsed) = Elapsed::of(|| {
+                for _ in 0..repeats.max(1) {
+                    let feeds = tensors.iter().map(|tensor| TValue::from_const(tensor.clone())).collect();
+                    results = state.run(feeds)?;
+                }
+                Ok::<(), tract_onnx::prelude::TractError>(())
+            });
+            ran.map_err(|error| run_failed(format!("{error:#}").lines().next().unwrap_or_default()))?;
+            Ok((results.into_iter().map(IntoArcTensor::into_arc_tensor).collect(), elapsed))
+        })?;
+        self.results = results;
+        Ok(elapsed)
+    }
+
+    fn fetch(&mut self) -> Result<Vec<(Name, Tensor)>, EngineError> {
+        if self.results.len() != self.loaded.outputs.len() {
+            return Err(run_failed(format!(
+                "{} results for {} outputs",
+                self.results.len(),
+                self.loaded.outputs.len()
+            )));
+        }
+        let named = self.loaded.outputs.iter().zip(&self.results);
+        named.map(|(name, value)| Ok((name.clone(), convert::from_tract(value).map_err(run_failed)?))).collect()
+    }
+}
+fn decode(_: bytes::Bytes, _: Option<&std::path::Path>) -> Result<gtt_ir::Model, String> {
+    Err(String::new())
+}
