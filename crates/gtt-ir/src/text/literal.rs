@@ -96,11 +96,9 @@ pub(super) fn write_elements(out: &mut String, tensor: &Tensor) {
         }
     } else if let Some(bytes) = tensor.bytes() {
         if dtype.bits() < 8 {
-            let each = 8 / dtype.bits();
             for index in 0..tensor.len() {
                 separate(out, index);
-                let byte = bytes[index / each] >> (index % each * dtype.bits());
-                write_element(out, dtype, &[byte & ((1 << dtype.bits()) - 1)]);
+                write_element(out, dtype, &[narrow_element(&bytes, dtype.bits(), index)]);
             }
         } else {
             for (index, element) in bytes.chunks_exact(dtype.bits() / 8).enumerate() {
@@ -112,6 +110,14 @@ pub(super) fn write_elements(out: &mut String, tensor: &Tensor) {
     if !scalar {
         out.push(']');
     }
+}
+
+/// One element of less than 8 bit; elements are packed low bits first, across byte borders.
+fn narrow_element(bytes: &[u8], bits: usize, index: usize) -> u8 {
+    let (byte, shift) = (index * bits / 8, index * bits % 8);
+    let next = bytes.get(byte + 1).copied().unwrap_or(0);
+    let window = u16::from_le_bytes([bytes[byte], next]);
+    (window >> shift) as u8 & ((1 << bits) - 1)
 }
 
 /// Writes an opaque constant's encoded message.

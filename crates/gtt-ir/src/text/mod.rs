@@ -26,14 +26,28 @@
 //!   brackets. `[]` is an empty list of integers (ONNX) or of unknown kind (TensorFlow); others say it: `floats[]`.
 //! * Subgraphs see the names of the graphs around them; `&name` skips one graph, where a nearer value has the same name.
 //! * Constants: elements in row-major order, `0x…` being the bits of one; `#hash` for large ones, looked up in a
-//!   [`ConstantPool`]. For authors: `splat(0.5)`, `random(7)` (uniform in -1 to 1 by that seed, or in the range of the type),
+//!   [`ConstantPool`]. For authors: `splat(0.5)`, `random(7)` (by that seed: floats in -1 to 1, small integers),
 //!   `random(7, 0.5, 2)` (uniform between bounds), `iota`.
 //! * `//` starts a comment.
 
+mod ast;
+mod build;
+mod compare;
+mod error;
+mod generate;
+mod lex;
 mod literal;
 mod names;
+mod parse;
 mod pool;
 mod print;
+mod value;
 
+pub use compare::{Difference, difference, same};
+pub use error::ParseError;
+pub use parse::{parse, parse_with};
 pub use pool::ConstantPool;
 pub use print::{PrintOptions, print, print_with};
+
+#[cfg(test)]
+mod tests;

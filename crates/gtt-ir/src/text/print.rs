@@ -235,7 +235,7 @@ impl<'m> Printer<'m> {
         let value = graph.value(port.value);
         self.port_name(port, &value.name);
         if let Def::Input { default } = &value.def {
-            if value.ty != Type::Unknown || self.model.dialect == Dialect::Tf {
+            if value.ty != Type::Unknown || default.is_some() || self.model.dialect == Dialect::Tf {
                 self.out.push_str(": ");
                 self.ty(&value.ty);
             }
