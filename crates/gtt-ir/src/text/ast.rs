@@ -41,7 +41,7 @@ pub(super) struct InputText {
 }
 
 pub(super) enum LineText {
-    Constant(Spot, ConstantText),
+    Constant(Spot, Box<ConstantText>),
     Node(Box<NodeText>),
 }
 

@@ -84,7 +84,7 @@ impl Builder<'_> {
         for line in text.lines {
             match line {
                 LineText::Constant(spot, constant) => {
-                    let constant = self.constant(constant)?;
+                    let constant = self.constant(*constant)?;
                     let value = self.model.edit(id).add_constant(spot.name.clone(), constant);
                     self.scope().define(&spot, value)?;
                 }

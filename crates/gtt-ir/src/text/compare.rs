@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::Model;
 
-use super::print::print;
+use super::print::{PrintOptions, print_with};
 
 /// The first line in which the texts of two models differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,12 @@ impl fmt::Display for Difference {
 /// Where two models differ in anything that the text form holds; constants are compared by their hashes. Ids, unused captures,
 /// encodings and the order of attributes do not count. Reads every byte of the constants.
 pub fn difference(left: &Model, right: &Model) -> Option<Difference> {
-    let (left, right) = (print(left), print(right));
+    difference_with(left, right, &PrintOptions::default())
+}
+
+/// The same, as far as text printed with these options goes.
+pub fn difference_with(left: &Model, right: &Model, options: &PrintOptions) -> Option<Difference> {
+    let (left, right) = (print_with(left, options), print_with(right, options));
     if left == right {
         return None;
     }

@@ -43,7 +43,7 @@ mod pool;
 mod print;
 mod value;
 
-pub use compare::{Difference, difference, same};
+pub use compare::{Difference, difference, difference_with, same};
 pub use error::ParseError;
 pub use parse::{parse, parse_with};
 pub use pool::ConstantPool;

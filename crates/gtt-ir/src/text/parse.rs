@@ -169,8 +169,7 @@ impl<'t> Parser<'t> {
     }
 
     pub(super) fn op(&mut self) -> Parsed<Op> {
-        let (_, first) = (self.here(), self.peek()?);
-        let plain = matches!(first, Token::Word(_));
+        let plain = matches!(self.peek()?, Token::Word(_));
         let spot = self.name("an op")?;
         let usual = || if self.dialect == Dialect::Onnx { Domain::ONNX } else { Domain::TF };
         if plain && let Some((domain, name)) = spot.name.rsplit_once("::") {
@@ -280,7 +279,7 @@ impl<'t> Parser<'t> {
             && self.took_word("const")?
         {
             let name = name.clone();
-            return Ok(LineText::Constant(name, self.constant()?));
+            return Ok(LineText::Constant(name, Box::new(self.constant()?)));
         }
         Ok(LineText::Node(Box::new(self.node(at, results)?)))
     }
@@ -289,10 +288,7 @@ impl<'t> Parser<'t> {
     fn is_call(&self) -> Parsed<bool> {
         let mut ahead = self.lexer.clone();
         ahead.token()?;
-        Ok(match ahead.token()?.1 {
-            Token::Mark('(') | Token::Colons => true,
-            _ => false,
-        })
+        Ok(matches!(ahead.token()?.1, Token::Mark('(') | Token::Colons))
     }
 
     fn omissible<T>(&mut self, what: &str, read: impl FnOnce(&mut Self, &str) -> Parsed<T>) -> Parsed<Option<T>> {

@@ -20,11 +20,15 @@ use super::pool::hash;
 pub struct PrintOptions {
     /// Constants of up to so many elements are written out, larger ones by hash.
     pub inline: usize,
+    /// Results of nodes are printed with their types.
+    pub types: bool,
+    /// TensorFlow results that nothing uses are printed. A GraphDef does not hold them.
+    pub unused: bool,
 }
 
 impl Default for PrintOptions {
     fn default() -> Self {
-        Self { inline: 16 }
+        Self { inline: 16, types: true, unused: true }
     }
 }
 
@@ -32,6 +36,14 @@ impl PrintOptions {
     /// Constants of up to so many elements are written out, larger ones by hash.
     pub fn inline(mut self, elements: usize) -> Self {
         self.inline = elements;
+        self
+    }
+
+    /// Leaves out what a file of this dialect does not hold: for TensorFlow, types and unused results.
+    pub fn as_file(mut self, dialect: Dialect) -> Self {
+        if dialect == Dialect::Tf {
+            (self.types, self.unused) = (false, false);
+        }
         self
     }
 }
@@ -332,14 +344,19 @@ impl<'m> Printer<'m> {
 
     fn node(&mut self, graph: GraphId, node: &Node, indent: usize) {
         let values = self.model.graph(graph);
-        for (slot, value) in node.outputs.iter().enumerate() {
+        let used = |value: &ValueId| self.options.unused || !values.value(*value).is_unused();
+        let mut results: Vec<Option<ValueId>> = node.outputs.iter().map(|value| value.filter(used)).collect();
+        if !self.options.unused {
+            results.truncate(results.iter().rposition(Option::is_some).map_or(0, |last| last + 1));
+        }
+        for (slot, value) in results.iter().enumerate() {
             self.comma(slot);
             match value {
                 Some(value) => write_name(&mut self.out, &values.value(*value).name),
                 None => self.out.push('_'),
             }
         }
-        if !node.outputs.is_empty() {
+        if !results.is_empty() {
             self.out.push_str(" = ");
         }
         self.op(&node.op);
@@ -364,17 +381,17 @@ impl<'m> Printer<'m> {
         }
         self.out.push(')');
         self.attrs(&node.attrs, Some(indent));
-        let results = node.outputs.iter().map(|value| value.map(|value| &values.value(value).name));
-        if node.name != default_node_name(self.model.dialect, results) {
+        let names = results.iter().map(|value| value.map(|value| &values.value(value).name));
+        if node.name != default_node_name(self.model.dialect, names) {
             self.out.push_str(" @");
             if node.name.is_empty() { self.out.push('_') } else { write_name(&mut self.out, &node.name) }
         }
         if let Some(meta) = &node.meta {
             self.meta(meta);
         }
-        if node.results().any(|value| values.value(value).ty != Type::Unknown) {
+        if self.options.types && results.iter().flatten().any(|value| values.value(*value).ty != Type::Unknown) {
             self.out.push_str(" : ");
-            for (slot, value) in node.outputs.iter().enumerate() {
+            for (slot, value) in results.iter().enumerate() {
                 self.comma(slot);
                 match value {
                     Some(value) => self.ty(&values.value(*value).ty),
