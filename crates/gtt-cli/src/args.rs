@@ -1,0 +1,275 @@
+//! The command line, declared. Every option's help says what it does without jargon of its own.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 ok, 1 outputs or graphs differ, 2 usage or failure.
+
+Formats are told by content: .onnx files, TensorFlow GraphDefs (binary or text), SavedModel folders, textual .gtt.";
+
+/// Optimize ONNX and TensorFlow models, and prove that the answers stay equal.
+#[derive(Debug, Parser)]
+#[command(name = "gtt", version, after_help = AFTER_HELP, disable_help_subcommand = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Global {
+    /// Say more on stderr: -v what is done, -vv every detail
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Say less: no tables, no notes; errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Colours: auto follows the terminal, NO_COLOR and CLICOLOR
+    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true, value_name = "WHEN")]
+    pub color: Colour,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Optimize a model with a pipeline of passes
+    Transform(Box<Transform>),
+    /// Check that two models give the same outputs
+    Verify(Verify),
+    /// Time one model, or two against each other
+    Bench(Bench),
+    /// Show what is in a model: inputs, outputs, ops, sizes
+    Summarize(Summarize),
+    /// Compare two models as graphs
+    Diff(Diff),
+    /// Print a model as text
+    Dump(Dump),
+    /// Explain a pass (`fold_constants`) or a preset (`@default`)
+    Explain(Explain),
+    /// List all passes and presets
+    Passes(Passes),
+    /// Print completions for a shell
+    Completions(Completions),
+}
+
+/// How a model is read.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct Interface {
+    /// Tensors that are fed, with commas between (needed for GraphDefs when the guess is wrong)
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
+    pub inputs: Option<String>,
+    /// Tensors that are fetched, with commas between
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
+    pub outputs: Option<String>,
+    /// Extents of an input (`image:1,224,224,3`, without the name for an only input) or of a symbol (`batch=1`)
+    #[arg(long = "input-shape", value_name = "SHAPE")]
+    pub input_shapes: Vec<String>,
+}
+
+/// What models are run on.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct Feeding {
+    /// How many sets of generated inputs to compare
+    #[arg(long = "verify-sets", alias = "sets", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub sets: u32,
+    /// Everything random follows from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Inputs from NumPy's .npz (arrays by input name) or .npy instead of generated ones; can be repeated
+    #[arg(long = "input-data", value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// Accept what the engine cannot check
+    #[arg(long)]
+    pub allow_unchecked: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Transform {
+    /// The model: file or SavedModel folder
+    #[arg(value_name = "IN", required_unless_present = "in_graph")]
+    pub input: Option<PathBuf>,
+    /// Where the result goes; may be IN. Without it nothing is written
+    #[arg(short, long, value_name = "OUT", alias = "out_graph")]
+    pub output: Option<PathBuf>,
+    /// Pipeline of passes: names with arguments, `fixpoint{…}`, presets
+    #[arg(short, long, value_name = "PIPELINE", alias = "transforms", default_value = "@default", allow_hyphen_values = true)]
+    pub passes: String,
+    #[command(flatten)]
+    pub interface: Interface,
+
+    /// Run both models and compare their outputs before anything is written
+    #[arg(long, help_heading = "Running")]
+    pub verify: bool,
+    /// Compare after every pass, to find the one that changed the outputs
+    #[arg(long, help_heading = "Running")]
+    pub verify_each: bool,
+    #[command(flatten)]
+    pub feeding: Feeding,
+    /// Do not time the models after comparing them
+    #[arg(long, help_heading = "Running")]
+    pub no_bench: bool,
+    /// Write the result although the outputs differ
+    #[arg(long, help_heading = "Running")]
+    pub force: bool,
+
+    /// Leave out a pass of the pipeline; can be repeated
+    #[arg(long, value_name = "PASS", help_heading = "Pipeline")]
+    pub skip: Vec<String>,
+    /// Stop rewriting after N rewrites, to find the one that breaks something
+    #[arg(long, value_name = "N", help_heading = "Pipeline")]
+    pub bisect_limit: Option<u64>,
+    /// Write the text of the model after every pass into this folder
+    #[arg(long, value_name = "DIR", help_heading = "Pipeline")]
+    pub dump_dir: Option<PathBuf>,
+    /// Tell for every pass what it recognised but left alone, and why
+    #[arg(long, help_heading = "Pipeline")]
+    pub explain_declines: bool,
+
+    /// Write TensorFlow graphs as text
+    #[arg(long, alias = "output_as_text", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", help_heading = "Writing")]
+    pub text: Option<bool>,
+    /// Where ONNX weights go: into the model, or into a file beside it
+    #[arg(long, value_enum, default_value_t = ExternalData::Keep, value_name = "WHERE", help_heading = "Writing")]
+    pub external_data: ExternalData,
+    /// Compute compressed sizes also for large models (by default up to 64 MB)
+    #[arg(long, help_heading = "Writing")]
+    pub gzip: bool,
+    /// Print the report as JSON
+    #[arg(long, help_heading = "Writing")]
+    pub json: bool,
+
+    /// The Graph Transform Tool's name for IN
+    #[arg(long = "in_graph", hide = true, value_name = "FILE", conflicts_with = "input")]
+    pub in_graph: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExternalData {
+    /// As in the input, and outside when the file would pass 2 GiB
+    Keep,
+    /// Inside, unless the file would pass 2 GiB
+    Auto,
+    /// Always beside the model
+    Always,
+    /// Always inside; fails beyond 2 GiB
+    Never,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Verify {
+    /// The model to compare with
+    pub a: PathBuf,
+    /// The model in question
+    pub b: PathBuf,
+    #[command(flatten)]
+    pub interface: Interface,
+    #[command(flatten)]
+    pub feeding: Feeding,
+    /// How far outputs may differ, as a share of their largest value; 0 asks for identical ones
+    #[arg(long, value_name = "X", help_heading = "Running")]
+    pub tolerance: Option<f64>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Bench {
+    /// The model
+    pub a: PathBuf,
+    /// A second one, timed in turn with the first
+    pub b: Option<PathBuf>,
+    #[command(flatten)]
+    pub interface: Interface,
+    #[command(flatten)]
+    pub feeding: Feeding,
+    /// About how long to measure, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, help_heading = "Running")]
+    pub seconds: f64,
+    /// Threads the engine may use
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Running")]
+    pub threads: usize,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Summarize {
+    /// The model
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub interface: Interface,
+    /// List every node
+    #[arg(long)]
+    pub nodes: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Diff {
+    /// First model
+    pub a: PathBuf,
+    /// Second model
+    pub b: PathBuf,
+    /// Print at most N differences
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Print the differences as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Dump {
+    /// The model
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub interface: Interface,
+    /// Only this node or constant, with what it reads
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// The elements of constants, too
+    #[arg(long, requires = "node")]
+    pub weights: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Explain {
+    /// Pass or preset
+    #[arg(value_name = "PASS|@PRESET", default_value = "@default")]
+    pub name: String,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Passes {
+    /// As JSON
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// As a Markdown table
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,114 @@
+//! `gtt dump MODEL`: the text form, of all of it or around one node.
+
+use anyhow::bail;
+use gtt::ir::text::PrintOptions;
+use gtt::ir::{Graph, Model, NodeId, Tensor, ValueId};
+
+use crate::args::{Dump, Global};
+use crate::commands;
+use crate::{Outcome, output};
+
+pub(crate) fn run(global: Global, args: &Dump) -> anyhow::Result<Outcome> {
+    let source = commands::load(Global { quiet: true, ..global }, &commands::loader(&args.interface), &args.model)?;
+    let Some(name) = &args.node else {
+        output::emit(&source.text())?;
+        return Ok(Outcome::Ok);
+    };
+    let model = source.model();
+    for (id, graph) in model.graphs() {
+        if let Some(node) = find_node(graph, name) {
+            output::emit(&around(model, &model.place(id), graph, node, args.weights))?;
+            return Ok(Outcome::Ok);
+        }
+        if let Some((value, _, constant)) = graph.constants().find(|(_, value, _)| value.name == *name) {
+            let mut text = describe(graph, value);
+            if args.weights {
+                text.push_str(&elements(&constant.tensor));
+            }
+            output::emit(&text)?;
+            return Ok(Outcome::Ok);
+        }
+    }
+    let close = gtt::nodes(model).into_iter().filter(|(other, _)| other.contains(name.as_str())).take(3);
+    let close: Vec<String> = close.map(|(name, _)| format!("`{name}`")).collect();
+    match close.len() {
+        0 => bail!("the model has no node or constant `{name}`; `gtt summarize --nodes` lists all"),
+        _ => bail!("the model has no node or constant `{name}`; there are {}", close.join(", ")),
+    }
+}
+
+fn find_node(graph: &Graph, name: &str) -> Option<NodeId> {
+    let named = graph.nodes().find(|(_, node)| node.name == name).map(|(id, _)| id);
+    named.or_else(|| graph.nodes().find(|(_, node)| node.results().any(|value| graph.value(value).name == name)).map(|(id, _)| id))
+}
+
+/// A node with its operands, attributes, results and readers.
+fn around(model: &Model, place: &str, graph: &Graph, id: NodeId, weights: bool) -> String {
+    let node = graph.node(id);
+    let mut text = format!("{place}/{}: {}\n", if node.name.is_empty() { "-" } else { &node.name }, node.op);
+    for (slot, value) in node.inputs.iter().enumerate() {
+        let operand = value.map_or_else(|| "-\n".to_owned(), |value| describe(graph, value));
+        text.push_str(&format!("  operand {slot}  {operand}"));
+        if let Some(tensor) = value.and_then(|value| graph.tensor(value))
+            && weights
+        {
+            text.push_str(&elements(tensor));
+        }
+    }
+    for site in &node.control {
+        let name = match site {
+            gtt::ir::Site::Node(source) => &graph.node(*source).name,
+            gtt::ir::Site::Const(value) => &graph.value(*value).name,
+        };
+        text.push_str(&format!("  after      {name}\n"));
+    }
+    for entry in node.attrs.iter() {
+        match entry.value.graphs() {
+            [] => text.push_str(&format!("  attribute  {} = {:?}\n", entry.name, entry.value)),
+            graphs => {
+                let names: Vec<String> = graphs.iter().map(|&graph| model.place(graph)).collect();
+                text.push_str(&format!("  attribute  {} = graph {}\n", entry.name, names.join(", ")));
+            }
+        }
+    }
+    if !node.device().is_empty() {
+        text.push_str(&format!("  device     {}\n", node.device()));
+    }
+    for (slot, value) in node.outputs.iter().enumerate() {
+        let Some(value) = value else { continue };
+        let readers: Vec<String> = graph.value(*value).uses().iter().map(|used| reader(model, graph, used)).collect();
+        let readers = if readers.is_empty() { "nothing".to_owned() } else { readers.join(", ") };
+        text.push_str(&format!("  result {slot}   {}             read by {readers}\n", describe(graph, *value)));
+    }
+    text
+}
+
+fn describe(graph: &Graph, value: ValueId) -> String {
+    let ty = &graph.value(value).ty;
+    let kind = if graph.tensor(value).is_some() { "const " } else { "" };
+    format!("{} : {kind}{ty}\n", graph.value(value).name)
+}
+
+fn reader(model: &Model, graph: &Graph, used: &gtt::ir::Use) -> String {
+    use gtt::ir::Use;
+    match used {
+        Use::Operand { node, slot } => {
+            let node = graph.node(*node);
+            let name = if node.name.is_empty() { &node.op.name } else { &node.name };
+            format!("{name} (operand {slot})")
+        }
+        Use::Control { node } => format!("{} (control)", graph.node(*node).name),
+        Use::Output { index } => format!("output `{}`", graph.outputs()[*index as usize].name),
+        Use::Input { index } => format!("input `{}`", graph.inputs()[*index as usize].name),
+        Use::Capture { graph } => model.place(*graph),
+    }
+}
+
+fn elements(tensor: &Tensor) -> String {
+    let mut model = Model::new(gtt::ir::Dialect::Onnx);
+    let main = model.main_id();
+    model.edit(main).add_const("elements", tensor.clone(), 0);
+    let text = gtt::ir::text::print_with(&model, &PrintOptions::default().inline(usize::MAX));
+    let line = text.lines().find(|line| line.contains("= const")).unwrap_or_default();
+    format!("             {}\n", line.trim().trim_start_matches("elements = const "))
+}

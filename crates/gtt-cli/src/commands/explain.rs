@@ -1,0 +1,103 @@
+//! `gtt explain`: what a pass does, when it does not, and what a preset stands for.
+
+use std::fmt::Write;
+
+use anyhow::bail;
+use gtt::{PassInfo, Preset, Registry};
+
+use crate::args::Explain;
+use crate::commands::passes::{PassEntry, dialects, numerics};
+use crate::output::{self, BOLD, DIM, styled};
+use crate::Outcome;
+
+pub(crate) fn run(args: &Explain) -> anyhow::Result<Outcome> {
+    let registry = gtt::passes();
+    match args.name.strip_prefix('@') {
+        Some(name) => match registry.preset(name) {
+            Some(preset) => explain_preset(&registry, preset, args.json)?,
+            None => bail!("there is no preset `@{name}`{}", suggest(registry.suggest_preset(name), "@")),
+        },
+        None => match registry.pass(&args.name) {
+            Some(pass) if args.json => output::emit_json(&PassEntry::of(pass))?,
+            Some(pass) => explain_pass(pass)?,
+            None => match registry.preset(&args.name) {
+                Some(preset) => explain_preset(&registry, preset, args.json)?,
+                None => bail!("there is no pass `{}`{}", args.name, suggest(registry.suggest_pass(&args.name), "")),
+            },
+        },
+    }
+    Ok(Outcome::Ok)
+}
+
+fn suggest(close: Option<&str>, prefix: &str) -> String {
+    match close {
+        Some(name) => format!(", did you mean `{prefix}{name}`?"),
+        None => "; `gtt passes` lists all".to_owned(),
+    }
+}
+
+fn explain_pass(pass: &PassInfo) -> anyhow::Result<()> {
+    let mut text = markdown(pass.doc);
+    text.push('\n');
+    if !pass.params.is_empty() {
+        let _ = writeln!(text, "{}", styled(BOLD, "Arguments"));
+        for param in pass.params {
+            let mut traits = vec![param.kind.name().to_owned()];
+            traits.extend(param.required.then(|| "required".to_owned()));
+            traits.extend(param.repeated.then(|| "can be repeated".to_owned()));
+            traits.extend(param.default.map(|default| format!("default `{default}`")));
+            let _ = writeln!(text, "  {:<18} {} {}", param.name, param.doc, styled(DIM, format!("({})", traits.join(", "))));
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}   {}", styled(BOLD, "Models"), dialects(pass).join(", "));
+    let _ = writeln!(text, "{}  {}", styled(BOLD, "Results"), numerics(pass.numerics));
+    if !pass.aliases.is_empty() {
+        let _ = writeln!(text, "{}  {}", styled(BOLD, "Aliases"), pass.aliases.join(", "));
+    }
+    if !pass.after.is_empty() {
+        let _ = writeln!(text, "{}    {}", styled(BOLD, "After"), pass.after.join(", "));
+    }
+    output::emit(&text)
+}
+
+fn explain_preset(registry: &Registry, preset: &Preset, json: bool) -> anyhow::Result<()> {
+    if json {
+        let entry = serde_json::json!({
+            "name": format!("@{}", preset.name), "summary": preset.summary, "pipeline": preset.pipeline,
+        });
+        return output::emit_json(&entry);
+    }
+    let mut text = format!("{}  {}\n\n", styled(BOLD, format!("@{}", preset.name)), preset.summary);
+    for line in preset.pipeline.trim().lines() {
+        let _ = writeln!(text, "  {}", line.trim());
+    }
+    text.push('\n');
+    let words = preset.pipeline.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '@' || c == '-'));
+    let mut seen: Vec<&str> = Vec::new();
+    for pass in words.filter_map(|word| registry.pass(word)) {
+        if !seen.contains(&pass.name) {
+            seen.push(pass.name);
+            let _ = writeln!(text, "  {:<28} {}", styled(BOLD, pass.name), pass.summary);
+        }
+    }
+    output::emit(&text)
+}
+
+/// Markdown for a terminal: headings and code get styles, the rest stays as it is.
+fn markdown(source: &str) -> String {
+    let mut text = String::new();
+    let mut fenced = false;
+    for line in source.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+            continue;
+        }
+        let _ = match (fenced, line.trim_start_matches('#')) {
+            (true, _) => writeln!(text, "    {}", styled(DIM, line)),
+            (false, heading) if heading.len() < line.len() => writeln!(text, "{}", styled(BOLD, heading.trim_start())),
+            (false, line) => writeln!(text, "{line}"),
+        };
+    }
+    text
+}

@@ -1,0 +1,349 @@
+//! The report of `gtt transform`: tables for people, one JSON object for machines.
+
+use std::fmt::Write;
+use std::io::Write as _;
+
+use gtt::{BenchReport, Optimized, StepOutcome, StepReport, Verdict, Verification};
+use serde::Serialize;
+
+use crate::args::{Global, Transform};
+use crate::commands::transform::Run;
+use crate::output::{self, BAD, BOLD, DIM, GOOD, Table, WARN, bytes, change, count, seconds, styled};
+
+/// Models larger than this are compressed only when asked for.
+const GZIP_LIMIT: u64 = 32_000_000;
+
+/// A size before and after.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Pair {
+    pub(crate) before: u64,
+    pub(crate) after: u64,
+}
+
+/// Sizes in bytes.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Sizes {
+    /// On disk, all files.
+    pub(crate) file: Pair,
+    /// The model's file compressed with gzip, if it was computed.
+    pub(crate) gzip: Option<Pair>,
+    /// Elements of constants.
+    pub(crate) constants: Pair,
+    /// Number of nodes.
+    pub(crate) nodes: Pair,
+}
+
+impl Sizes {
+    pub(crate) fn of(optimized: &Optimized, gzip: bool) -> anyhow::Result<Self> {
+        let report = optimized.report();
+        let parts = optimized.encode()?;
+        let encoded: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        let original = optimized.original();
+        let main = original.main_file_bytes()?;
+        let before = original.stored_bytes();
+        let rest = before.saturating_sub(main.len() as u64);
+        let gzip = if gzip || main.len() as u64 <= GZIP_LIMIT {
+            Some(Pair { before: compressed(std::slice::from_ref(&main))?, after: compressed(&parts)? })
+        } else {
+            None
+        };
+        Ok(Self {
+            file: Pair { before, after: encoded + rest },
+            gzip,
+            constants: Pair { before: report.before.bytes, after: report.after.bytes },
+            nodes: Pair { before: report.before.nodes as u64, after: report.after.nodes as u64 },
+        })
+    }
+}
+
+/// Size after gzip at its usual level; nothing is kept.
+fn compressed<B: AsRef<[u8]>>(parts: &[B]) -> std::io::Result<u64> {
+    struct Counter(u64);
+    impl std::io::Write for Counter {
+        fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+            self.0 += data.len() as u64;
+            Ok(data.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Counter(0), flate2::Compression::default());
+    for part in parts {
+        encoder.write_all(part.as_ref())?;
+    }
+    Ok(encoder.finish()?.0)
+}
+
+pub(crate) fn json(run: &Run<'_>) -> serde_json::Value {
+    let optimized = run.optimized;
+    serde_json::json!({
+        "input": optimized.original().path(),
+        "output": run.written.as_ref().and(run.output.as_ref()),
+        "format": optimized.format(),
+        "notes": optimized.original().notes(),
+        "sizes": run.sizes,
+        "report": optimized.report(),
+        "verification": run.verification,
+        "first_changed_by": run.first_changed,
+        "bench": run.bench,
+        "written": run.written,
+    })
+}
+
+pub(crate) fn text(run: &Run<'_>, args: &Transform, global: Global) -> String {
+    let optimized = run.optimized;
+    let mut text = String::new();
+    let original = optimized.original();
+    let _ = writeln!(text, "{}  {}", styled(BOLD, original.path().display()), styled(DIM, original.format()));
+    text.push('\n');
+    text.push_str(&steps(&optimized.report().steps, global.verbose > 0));
+    for note in notes(&optimized.report().steps) {
+        let _ = writeln!(text, "  {}", styled(DIM, note));
+    }
+    if optimized.report().limited {
+        let _ = writeln!(text, "  {}", styled(WARN, format!("stopped after {} rewrites", optimized.report().rewrites)));
+    }
+    if args.explain_declines {
+        text.push('\n');
+        text.push_str(&declines(&optimized.report().steps));
+    }
+    text.push('\n');
+    text.push_str(&sizes(&run.sizes));
+    text.push('\n');
+    if let Some(verification) = &run.verification {
+        text.push_str(&verdict(verification));
+        if let Some(step) = &run.first_changed {
+            let _ = writeln!(text, "  first changed by {}", styled(BAD, step));
+        }
+    }
+    if let Some(bench) = &run.bench {
+        text.push_str(&speed(bench));
+    }
+    match (&run.written, &run.output) {
+        (Some(saved), Some(output)) => {
+            let _ = writeln!(text, "{}  {} ({})", styled(BOLD, "written "), output.display(), saved.format);
+        }
+        (None, Some(output)) => {
+            let _ = writeln!(text, "{}  {}", styled(BAD, "not written"), output.display());
+        }
+        _ => {
+            let _ = writeln!(text, "{}  nothing was written: no -o was given", styled(BOLD, "dry run "));
+        }
+    }
+    text
+}
+
+/// One line for each step; steps that a `fixpoint` repeats share a line unless all are asked for.
+fn steps(steps: &[StepReport], each: bool) -> String {
+    struct Line<'a> {
+        name: String,
+        first: &'a StepReport,
+        last: &'a StepReport,
+        runs: usize,
+        rewrites: u64,
+        declines: u64,
+        seconds: f64,
+    }
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut fixpoint_from = 0;
+    for step in steps {
+        if step.rounds.is_empty() {
+            fixpoint_from = lines.len() + 1;
+        }
+        let same = lines.iter_mut().skip(fixpoint_from).find(|line| !each && !step.rounds.is_empty() && line.name == step.step);
+        match same {
+            Some(line) => {
+                line.last = step;
+                line.runs += 1;
+                line.rewrites += step.rewrite_count();
+                line.declines = step.decline_count();
+                line.seconds += step.seconds;
+            }
+            None => lines.push(Line {
+                name: step.step.clone(),
+                first: step,
+                last: step,
+                runs: 1,
+                rewrites: step.rewrite_count(),
+                declines: step.decline_count(),
+                seconds: step.seconds,
+            }),
+        }
+    }
+    let mut table = Table::new(&["pass", ">nodes", ">constants", ">rewrites", ">declined", ">time"]);
+    for line in lines {
+        let (before, after) = (line.first.before, line.last.after);
+        let name = match line.runs {
+            1 => short(&line.name),
+            runs => format!("{} {}", short(&line.name), styled(DIM, format!("({runs} rounds)"))),
+        };
+        if let StepOutcome::Skipped { reason } | StepOutcome::Ignored { error: reason } = &line.last.outcome {
+            let brief = reason.lines().next().unwrap_or_default();
+            table.row([format!("{name} {}", styled(DIM, format!("– {brief}")))]);
+            continue;
+        }
+        let nodes = match before.nodes == after.nodes {
+            true => count(after.nodes as u64),
+            false => format!("{} → {}", count(before.nodes as u64), count(after.nodes as u64)),
+        };
+        let constants = match before.bytes == after.bytes {
+            true => bytes(after.bytes),
+            false => format!("{} → {}", bytes(before.bytes), bytes(after.bytes)),
+        };
+        let some = |figure: u64| if figure == 0 { styled(DIM, "–") } else { count(figure) };
+        table.row([name, nodes, constants, some(line.rewrites), some(line.declines), seconds(line.seconds)]);
+    }
+    table.render("")
+}
+
+/// A step for a column: its name, and its arguments as far as there is room.
+fn short(step: &str) -> String {
+    const ROOM: usize = 52;
+    match step.char_indices().nth(ROOM) {
+        Some((end, _)) => format!("{}…", &step[..end]),
+        None => step.to_owned(),
+    }
+}
+
+/// What passes had to say, once each.
+fn notes(steps: &[StepReport]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for step in steps {
+        for note in &step.notes {
+            let note = format!("{}: {note}", step.pass);
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
+}
+
+fn declines(steps: &[StepReport]) -> String {
+    let mut text = String::new();
+    let mut seen: Vec<(&str, &str, &str)> = Vec::new();
+    // The last round of a `fixpoint` says what is left.
+    for step in steps.iter().rev() {
+        for declines in &step.declines {
+            let key = (step.pass.as_str(), declines.rule.as_str(), declines.reason.as_str());
+            if seen.contains(&key) {
+                continue;
+            }
+            seen.push(key);
+            let mut places: Vec<&str> = declines.examples.iter().map(String::as_str).collect();
+            if declines.count as usize > places.len() {
+                places.push("…");
+            }
+            let line = format!(
+                "{} declined {} of {}: {}\n    {}\n",
+                styled(BOLD, &step.pass),
+                count(declines.count),
+                declines.rule,
+                declines.reason,
+                styled(DIM, places.join(", "))
+            );
+            text.insert_str(0, &line);
+        }
+    }
+    if text.is_empty() { "no pass declined anything\n".to_owned() } else { text }
+}
+
+fn sizes(sizes: &Sizes) -> String {
+    let mut table = Table::new(&["size", ">before", ">after", ">"]);
+    let mut row = |name: &str, pair: Pair, show: fn(u64) -> String| {
+        table.row([name.to_owned(), show(pair.before), show(pair.after), change(pair.before, pair.after)]);
+    };
+    row("file", sizes.file, bytes);
+    match sizes.gzip {
+        Some(pair) => row("file, gzip", pair, bytes),
+        None => table.row(["file, gzip".to_owned(), styled(DIM, "--gzip"), styled(DIM, "–"), String::new()]),
+    }
+    let mut row = |name: &str, pair: Pair, show: fn(u64) -> String| {
+        table.row([name.to_owned(), show(pair.before), show(pair.after), change(pair.before, pair.after)]);
+    };
+    row("constants", sizes.constants, bytes);
+    row("nodes", sizes.nodes, count);
+    table.render("")
+}
+
+/// The verdict of a comparison, in lines.
+pub(crate) fn verdict(verification: &Verification) -> String {
+    let mut text = String::new();
+    let head = styled(BOLD, "verified");
+    let sets = verification.sets.len();
+    let labels: Vec<&str> = verification.sets.iter().map(|set| set.label.as_str()).collect();
+    match &verification.verdict {
+        Verdict::Equal => {
+            let largest = verification.sets.iter().map(|set| set.comparison.max_rel()).fold(0.0, f64::max);
+            let _ = writeln!(
+                text,
+                "{head}  {} on {sets} {} of inputs ({}): {}; {}",
+                styled(GOOD, "outputs equal"),
+                if sets == 1 { "set" } else { "sets" },
+                labels.join("; "),
+                difference(largest, verification),
+                verification.engine
+            );
+        }
+        Verdict::Different => {
+            let what = gtt::describe_difference(verification);
+            let _ = writeln!(text, "{head}  {}: {what}; {}", styled(BAD, "outputs differ"), verification.engine);
+        }
+        Verdict::NotChecked { reasons } => {
+            let _ = writeln!(text, "{head}  {}: {}", styled(WARN, "not checked"), listed(reasons));
+        }
+    }
+    for note in &verification.notes {
+        let _ = writeln!(text, "          {}", styled(DIM, note));
+    }
+    text
+}
+
+fn difference(largest: f64, verification: &Verification) -> String {
+    if largest == 0.0 {
+        return "identical".to_owned();
+    }
+    let allowed = match verification.tolerance {
+        gtt::Tolerance::Exact => "0".to_owned(),
+        gtt::Tolerance::Close { relative, .. } => format!("{relative:.0e}"),
+    };
+    format!("largest difference {largest:.1e} of the largest value, {allowed} allowed")
+}
+
+fn listed(reasons: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let mut text = reasons[..reasons.len().min(SHOWN)].join("; ");
+    if reasons.len() > SHOWN {
+        let _ = write!(text, "; and {} more", reasons.len() - SHOWN);
+    }
+    text
+}
+
+/// The speed of two models against each other.
+pub(crate) fn speed(bench: &BenchReport) -> String {
+    let mut text = String::new();
+    let (Some(ratio), [a, b]) = (&bench.cpu_ratio, bench.models.as_slice()) else { return text };
+    let finding = match ratio.finding {
+        gtt::Finding::Faster => styled(GOOD, "faster"),
+        gtt::Finding::Slower => styled(WARN, "slower"),
+        gtt::Finding::WithinNoise => "no difference beyond noise".to_owned(),
+    };
+    let _ = writeln!(
+        text,
+        "{}  {:.2}x ({:.2} to {:.2}): {finding}; CPU time a run {} → {}, {} + {} runs; {} also optimizes by itself",
+        styled(BOLD, "speed   "),
+        ratio.spread.median,
+        ratio.interval.0,
+        ratio.interval.1,
+        seconds(a.cpu.median),
+        seconds(b.cpu.median),
+        a.runs,
+        b.runs,
+        bench.engine
+    );
+    for note in &bench.notes {
+        let _ = writeln!(text, "          {}", output::styled(DIM, note));
+    }
+    text
+}

@@ -1,0 +1,252 @@
+//! `gtt transform`: read, optimize, prove, write, and say what happened.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use gtt::{BenchReport, Checker, ErrorKind, Event, Optimized, Source, Verdict, Verification};
+
+use crate::args::{ExternalData, Feeding, Global, Interface, Transform};
+use crate::commands::{self, report};
+use crate::output::{self, Progress};
+use crate::{Outcome, flags};
+
+/// Time for measuring the speed after a comparison.
+const BENCH: Duration = Duration::from_secs(2);
+
+/// Everything there is to say about a run.
+pub(crate) struct Run<'a> {
+    pub(crate) optimized: &'a Optimized,
+    pub(crate) sizes: report::Sizes,
+    pub(crate) verification: Option<Verification>,
+    pub(crate) first_changed: Option<String>,
+    pub(crate) bench: Option<BenchReport>,
+    pub(crate) written: Option<gtt::Saved>,
+    pub(crate) output: Option<PathBuf>,
+}
+
+pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
+    let Some(input) = args.input.as_ref().or(args.in_graph.as_ref()) else { bail!("name the model to transform") };
+    let output = args.output.clone();
+    let mut transform = gtt::Transform::new(&args.passes)?;
+    check_skip(&transform, &args.skip)?;
+    if let Some(output) = &output {
+        check_output(output)?;
+    }
+    let source = commands::load(global, &commands::loader(&args.interface), input)?;
+    let options = save_options(args, &source)?;
+    let checker = match args.verify || args.verify_each {
+        true => Some(Checker::new(&source, &verify_options(&args.feeding, &args.interface))?),
+        false => None,
+    };
+
+    for pass in &args.skip {
+        transform = transform.skip(pass);
+    }
+    if let Some(limit) = args.bisect_limit {
+        transform = transform.bisect_limit(limit);
+    }
+    if let Some(folder) = &args.dump_dir {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        dump(folder, 0, "input", source.model())?;
+    }
+    let progress = Progress::start(global, "transforming");
+    let mut first_changed = None;
+    let optimized = {
+        let mut observe = |event: Event<'_>| -> anyhow::Result<()> {
+            match event {
+                Event::Before { step, .. } => progress.say(&step.to_string()),
+                Event::After { index, step, model, report } => {
+                    let changed = report.outcome == gtt::StepOutcome::Changed;
+                    if let Some(folder) = &args.dump_dir
+                        && changed
+                    {
+                        dump(folder, index + 1, step.info.name, model)?;
+                    }
+                    if let Some(checker) = &checker
+                        && args.verify_each
+                        && changed
+                        && first_changed.is_none()
+                    {
+                        progress.say(&format!("checking after {step}"));
+                        if checker.check(model, step.info.numerics)?.verdict == Verdict::Different {
+                            first_changed = Some(step.to_string());
+                        }
+                    }
+                }
+                _ => {}
+            }
+            Ok(())
+        };
+        let mut failure = None;
+        let transform = transform.observer(|event| {
+            observe(event).map_err(|error| {
+                let message = error.to_string();
+                failure = Some(error);
+                gtt::PassError::failed("", message)
+            })
+        });
+        let optimized = source.transform_with(transform);
+        match failure {
+            Some(error) => return Err(error),
+            None => optimized?,
+        }
+    };
+    let (verification, bench) = match &checker {
+        Some(checker) => examine(args, checker, &optimized, &progress)?,
+        None => (None, None),
+    };
+    let outcome = outcome(args, verification.as_ref());
+    progress.say("measuring");
+    let mut sizes = report::Sizes::of(&optimized, args.gzip)?;
+    let mut written = None;
+    if let Some(output) = &output
+        && (outcome == Outcome::Ok || args.force)
+    {
+        progress.say("writing");
+        let saved = optimized.save_with(output, &options)?;
+        sizes.file.after = saved.bytes;
+        written = Some(saved);
+    }
+    drop(progress);
+    let run = Run { optimized: &optimized, sizes, verification, first_changed, bench, written, output };
+    if args.json {
+        output::emit_json(&report::json(&run))?;
+    } else if !global.quiet {
+        output::emit(&report::text(&run, args, global))?;
+    }
+    finish(args, &run, outcome)
+}
+
+/// What is left to say on stderr, and the exit code.
+fn finish(args: &Transform, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<Outcome> {
+    let unwritten = if run.output.is_some() && run.written.is_none() { "; nothing was written" } else { "" };
+    match outcome {
+        Outcome::Different if args.force => output::warn("the outputs differ; written all the same (--force)"),
+        Outcome::Different => {
+            output::stderr(&format!("{}: the outputs differ{unwritten}\n", output::styled(output::BAD, "error")));
+            if run.first_changed.is_none() && !args.verify_each {
+                output::stderr(&format!("{}: --verify-each names the pass\n", output::styled(output::GOOD, "hint")));
+            }
+        }
+        Outcome::NotChecked => {
+            output::stderr(&format!("{}: equality could not be proven{unwritten}\n", output::styled(output::BAD, "error")));
+            let hint = "--allow-unchecked goes on without proof";
+            output::stderr(&format!("{}: {hint}\n", output::styled(output::GOOD, "hint")));
+        }
+        Outcome::Ok => {}
+    }
+    Ok(outcome)
+}
+
+fn outcome(args: &Transform, verification: Option<&Verification>) -> Outcome {
+    match verification.map(|verification| &verification.verdict) {
+        Some(Verdict::Different) => Outcome::Different,
+        Some(Verdict::NotChecked { .. }) if !args.feeding.allow_unchecked => Outcome::NotChecked,
+        _ => Outcome::Ok,
+    }
+}
+
+fn examine(
+    args: &Transform,
+    checker: &Checker,
+    optimized: &Optimized,
+    progress: &Progress,
+) -> anyhow::Result<(Option<Verification>, Option<BenchReport>)> {
+    progress.say("running both models");
+    let verification = checker.check(optimized.model(), optimized.report().numerics)?;
+    if args.no_bench || verification.verdict != Verdict::Equal {
+        return Ok((Some(verification), None));
+    }
+    progress.say("timing both models");
+    let bench = match checker.bench(Some(optimized.model()), BENCH) {
+        Ok(bench) => Some(bench),
+        Err(error) => {
+            output::warn(&format!("no timing: {error}"));
+            None
+        }
+    };
+    Ok((Some(verification), bench))
+}
+
+pub(crate) fn verify_options(feeding: &Feeding, interface: &Interface) -> gtt::VerifyOptions {
+    let mut options = gtt::VerifyOptions::new()
+        .sets(feeding.sets as usize)
+        .seed(feeding.seed)
+        .allow_unchecked(feeding.allow_unchecked);
+    for shape in &interface.input_shapes {
+        options = options.input_shape(shape);
+    }
+    for path in &feeding.data {
+        options = options.input_data(path);
+    }
+    options
+}
+
+fn save_options(args: &Transform, source: &Source) -> anyhow::Result<gtt::SaveOptions> {
+    let external = match args.external_data {
+        ExternalData::Keep => gtt::ExternalData::Keep,
+        ExternalData::Auto => gtt::ExternalData::Auto,
+        ExternalData::Always => gtt::ExternalData::Always,
+        ExternalData::Never => gtt::ExternalData::Never,
+    };
+    let options = gtt::SaveOptions::new().external_data(external);
+    Ok(match (args.text, source.model().dialect) {
+        (Some(true), gtt::ir::Dialect::Tf) => options.format(gtt::Format::GraphDefText),
+        (Some(false), gtt::ir::Dialect::Tf) if source.format() == gtt::Format::GraphDefText => {
+            options.format(gtt::Format::GraphDef)
+        }
+        (Some(true), _) => bail!("--text is for TensorFlow graphs; `-o NAME.gtt` writes gtt's own text form"),
+        _ => options,
+    })
+}
+
+fn check_skip(transform: &gtt::Transform<'_>, skip: &[String]) -> anyhow::Result<()> {
+    let registry = gtt::passes();
+    for name in skip {
+        let Some(pass) = registry.pass(name) else {
+            match registry.suggest_pass(name) {
+                Some(close) => bail!("--skip: there is no pass `{name}`, did you mean `{close}`?"),
+                None => bail!("--skip: there is no pass `{name}`; `gtt passes` lists all"),
+            }
+        };
+        if !transform.pipeline().steps().iter().any(|step| step.info.name == pass.name) {
+            bail!("--skip: the pipeline `{}` has no pass `{name}`", transform.pipeline());
+        }
+    }
+    Ok(())
+}
+
+/// Whatever can be known to fail when writing is said before any work is done.
+fn check_output(path: &Path) -> anyhow::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match std::fs::metadata(folder) {
+        Ok(metadata) if !metadata.is_dir() => bail!("cannot write `{}`: `{}` is no folder", path.display(), folder.display()),
+        Ok(metadata) if metadata.permissions().readonly() => {
+            bail!("cannot write `{}`: no permission to write in `{}`", path.display(), folder.display())
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("cannot write `{}`: there is no folder `{}`", path.display(), folder.display())
+        }
+        Err(error) => bail!("cannot write `{}`: {error}", path.display()),
+    }
+}
+
+fn dump(folder: &Path, index: usize, name: &str, model: &gtt::ir::Model) -> anyhow::Result<()> {
+    let path = folder.join(format!("{index:03}-{name}.gtt"));
+    std::fs::write(&path, gtt::ir::text::print(model)).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Whether an error means that nothing could be proven.
+pub(crate) fn is_not_checked(error: &gtt::Error) -> bool {
+    error.kind() == ErrorKind::NotChecked
+}
+
+/// The name of a path for people: as given, `~` expanded.
+pub(crate) fn expanded(path: &Path) -> PathBuf {
+    path.to_str().map_or_else(|| path.to_owned(), flags::expand)
+}

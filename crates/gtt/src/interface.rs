@@ -1,0 +1,48 @@
+//! Likely inputs and outputs of a graph whose file does not say (TensorFlow GraphDefs).
+
+use gtt_ir::traverse::by_rank;
+use gtt_ir::{Dialect, Graph, Model, Node, NodeId, Port, Use};
+
+/// Names of the tensors that are likely fed and fetched, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Interface {
+    /// Fed tensors.
+    pub inputs: Vec<String>,
+    /// Fetched tensors.
+    pub outputs: Vec<String>,
+}
+
+/// The declared interface where the file has one (ONNX, SavedModel). Else a guess: inputs are placeholders, outputs are nodes
+/// that depend on them and that nothing reads.
+pub fn likely_interface(model: &Model) -> Interface {
+    let strings = |names: Vec<gtt_ir::Name>| names.iter().map(ToString::to_string).collect();
+    let declared = |ports: &[Port]| ports.iter().map(|port| port.name.clone()).collect();
+    let (inputs, outputs) = match model.dialect {
+        Dialect::Tf => gtt_tf::likely_interface(model),
+        _ => (declared(model.main().inputs()), declared(model.main().outputs())),
+    };
+    Interface { inputs: strings(inputs), outputs: strings(outputs) }
+}
+
+/// Ops that nothing reads because they have no purpose left.
+const LEFTOVERS: [&str; 5] = ["Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "VariableV2", "VarHandleOp"];
+
+/// Names of all nodes that somebody may fetch or run: nothing reads them. To be kept when nobody says what the outputs are.
+pub(crate) fn unread(model: &Model) -> Vec<String> {
+    let graph = model.main();
+    let ids = by_rank(graph).into_iter().filter(|&id| is_sink(graph, id));
+    let nodes = ids.map(|id| graph.node(id)).filter(|node| !LEFTOVERS.contains(&node.op.name.as_str()));
+    nodes.map(|node| node.name.to_string()).collect()
+}
+
+/// A node that must be fed.
+pub(crate) fn is_placeholder(node: &Node) -> bool {
+    node.op.is_tf("Placeholder") || node.op.is_tf("PlaceholderV2")
+}
+
+/// Nothing reads the node, neither its results nor over control edges.
+fn is_sink(graph: &Graph, id: NodeId) -> bool {
+    let port = |used: &Use| matches!(used, Use::Input { .. } | Use::Output { .. });
+    let node = graph.node(id);
+    node.control_uses.is_empty() && node.results().all(|value| graph.value(value).uses().iter().all(port))
+}

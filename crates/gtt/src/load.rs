@@ -1,0 +1,313 @@
+//! Loading: a path in, a model with a declared interface out.
+
+use std::path::{Path, PathBuf};
+
+use gtt_ir::traverse::{by_rank, reachable};
+use gtt_ir::{Dialect, Model, Site, ValueId};
+
+use crate::format::{Found, probe};
+use crate::interface::{is_placeholder, likely_interface, unread};
+use crate::{Error, ErrorKind, Format, Summary};
+
+/// How a model is to be loaded. The defaults take what the file declares.
+///
+/// ```
+/// # fn main() -> Result<(), gtt::Error> {
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mnist/frozen.pb");
+/// let source = gtt::Loader::new().inputs(["input"]).outputs(["softmax"]).load(path)?;
+/// assert_eq!(source.summary().outputs[0].name, "softmax");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Loader {
+    inputs: Option<Vec<String>>,
+    outputs: Option<Vec<String>>,
+}
+
+impl Loader {
+    /// A loader that takes what the file declares.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The tensors that are fed. TensorFlow: any tensor, `node` or `node:1`. ONNX models declare their inputs: others are refused.
+    pub fn inputs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.inputs = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The tensors that are fetched, in this order: any value of the main graph.
+    pub fn outputs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.outputs = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Loads an `.onnx` file, a TensorFlow GraphDef (binary or text), a SavedModel folder, or the text form `.gtt`: told by
+    /// content. Files are mapped and weights are not read.
+    ///
+    /// A GraphDef does not say what is fed and fetched. What [`Loader::inputs`] and [`Loader::outputs`] do not say either is
+    /// guessed ([`likely_interface`](crate::likely_interface)); [`Source::notes`] tells.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Source, Error> {
+        let path = path.as_ref();
+        let (root, found) = probe(path)?;
+        let (model, format) = read(&root, found).map_err(|error| error.in_file(path))?;
+        let stored = size_on_disk(&root) + external_bytes(&model);
+        let mut source = Source { model, format, path: root, stored, notes: Vec::new(), redeclared: false };
+        self.declare(&mut source).map_err(|error| error.in_file(path))?;
+        Ok(source)
+    }
+
+    fn declare(&self, source: &mut Source) -> Result<(), Error> {
+        match source.model.dialect {
+            Dialect::Tf => self.declare_tensorflow(source),
+            _ => {
+                source.redeclared = self.outputs.is_some();
+                self.declare_onnx(&mut source.model)
+            }
+        }
+    }
+
+    fn declare_tensorflow(&self, source: &mut Source) -> Result<(), Error> {
+        let model = &mut source.model;
+        let names = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.to_string()).collect::<Vec<_>>();
+        let declared = !model.main().outputs().is_empty() || !model.main().kept().is_empty();
+        if self.inputs.is_none() && self.outputs.is_none() && declared {
+            return Ok(());
+        }
+        let outputs = match &self.outputs {
+            Some(outputs) => outputs.clone(),
+            None if declared => names(model.main().outputs()),
+            None => {
+                source.notes.push(guessed(&likely_interface(model).outputs));
+                unread(model)
+            }
+        };
+        let inputs = match &self.inputs {
+            Some(inputs) => inputs.clone(),
+            None if declared && !model.main().inputs().is_empty() => names(model.main().inputs()),
+            None => {
+                gtt_tf::set_interface(model, &[], &outputs).map_err(interface_error)?;
+                reached_placeholders(model)
+            }
+        };
+        gtt_tf::set_interface(model, &inputs, &outputs).map_err(interface_error)
+    }
+
+    fn declare_onnx(&self, model: &mut Model) -> Result<(), Error> {
+        if let Some(inputs) = &self.inputs {
+            let has = |name: &String| model.main().inputs().iter().any(|port| port.name == *name);
+            if let Some(unknown) = inputs.iter().find(|name| !has(name)) {
+                let known = model.main().inputs().iter().map(|port| port.name.as_str());
+                let message = format!("the model has no input `{unknown}`; it has {}", list(known));
+                return Err(Error::new(ErrorKind::Interface, message)
+                    .with_hint("an ONNX model declares its inputs: --inputs is for TensorFlow GraphDefs"));
+            }
+        }
+        let Some(outputs) = &self.outputs else { return Ok(()) };
+        let mut values: Vec<(String, ValueId)> = Vec::new();
+        for name in outputs {
+            let graph = model.main();
+            let port = graph.outputs().iter().find(|port| port.name == *name).map(|port| port.value);
+            let value = port.or_else(|| graph.values().find(|(_, value)| value.name == *name).map(|(id, _)| id));
+            let Some(value) = value else {
+                let known = graph.outputs().iter().map(|port| port.name.as_str());
+                let message = format!("the model has no value `{name}`; its outputs are {}", list(known));
+                return Err(Error::new(ErrorKind::Interface, message));
+            };
+            values.push((name.clone(), value));
+        }
+        let main = model.main_id();
+        let mut editor = model.edit(main);
+        editor.clear_interface();
+        for (name, value) in values {
+            editor.add_output(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// Placeholders that the outputs depend on.
+fn reached_placeholders(model: &Model) -> Vec<String> {
+    let graph = model.main();
+    let roots: Vec<ValueId> = graph.outputs().iter().map(|port| port.value).collect();
+    let seen = reachable(model, graph, roots, graph.kept().iter().copied(), |_| false);
+    let needed = by_rank(graph).into_iter().filter(|&id| seen.node(id) && is_placeholder(graph.node(id)));
+    needed.map(|id| graph.node(id).name.to_string()).collect()
+}
+
+fn guessed(outputs: &[String]) -> String {
+    let unsaid = "the graph does not say what its outputs are";
+    match outputs.len() {
+        0 => format!("{unsaid} and none could be guessed: give --outputs"),
+        1..=8 => format!("{unsaid}; taken as such: {} (or give --outputs)", list(outputs.iter().map(String::as_str))),
+        _ => format!("{unsaid}; all nodes that nothing reads are kept (or give --outputs)"),
+    }
+}
+
+fn interface_error(error: gtt_tf::Error) -> Error {
+    Error::from_source(ErrorKind::Interface, error).with_hint("`gtt summarize --nodes MODEL` lists the names of all nodes")
+}
+
+pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        ..=10 => names.join(", "),
+        more => format!("{} and {} more", names[..10].join(", "), more - 10),
+    }
+}
+
+fn read(path: &Path, found: Found) -> Result<(Model, Format), Error> {
+    match found {
+        Found::Onnx => Ok((gtt_onnx::read(path)?, Format::Onnx)),
+        Found::Tensorflow => {
+            let model = gtt_tf::read(path)?;
+            let format = match gtt_tf::container(&model) {
+                gtt_tf::Container::SavedModel { .. } => Format::SavedModel,
+                gtt_tf::Container::GraphDef { text: true } => Format::GraphDefText,
+                _ => Format::GraphDef,
+            };
+            Ok((model, format))
+        }
+        Found::Text => {
+            let bytes = gtt_wire::map_file(path)?;
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|error| Error::new(ErrorKind::Format, format!("the text is not UTF-8: {error}")))?;
+            Ok((gtt_ir::text::parse(text)?, Format::Text))
+        }
+    }
+}
+
+/// Bytes on disk: the file, or everything in the folder.
+pub(crate) fn size_on_disk(path: &Path) -> u64 {
+    fn size(path: &Path, depth: u32) -> u64 {
+        let Ok(metadata) = std::fs::metadata(path) else { return 0 };
+        if !metadata.is_dir() || depth > 8 {
+            return metadata.len();
+        }
+        let Ok(entries) = std::fs::read_dir(path) else { return 0 };
+        entries.flatten().map(|entry| if entry.path().is_symlink() { 0 } else { size(&entry.path(), depth + 1) }).sum()
+    }
+    size(path, 0)
+}
+
+/// Bytes of constants that lie in other files.
+pub(crate) fn external_bytes(model: &Model) -> u64 {
+    let outside = |tensor: &gtt_ir::Tensor| {
+        tensor.encoded().is_some_and(|encoded| encoded.encoding == gtt_ir::Encoding::OnnxExternal)
+    };
+    let graphs = model.graphs().flat_map(|(_, graph)| graph.constants());
+    graphs.filter(|(_, _, constant)| outside(&constant.tensor)).map(|(_, _, constant)| constant.tensor.byte_len() as u64).sum()
+}
+
+/// A signature of a SavedModel.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SignatureSummary {
+    /// Its name, e.g. `serving_default`.
+    pub name: String,
+    /// Method name.
+    pub method: String,
+    /// What callers feed: their name for it and the tensor in the graph.
+    pub inputs: Vec<(String, String)>,
+    /// What callers fetch.
+    pub outputs: Vec<(String, String)>,
+}
+
+/// A loaded model.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub(crate) model: Model,
+    pub(crate) format: Format,
+    pub(crate) path: PathBuf,
+    pub(crate) stored: u64,
+    pub(crate) notes: Vec<String>,
+    /// The outputs are not those of the file.
+    pub(crate) redeclared: bool,
+}
+
+impl Source {
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Gives the model away.
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+
+    /// How it lies on disk.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Where it lies: the file, or the folder of a SavedModel.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes on disk, everything in a SavedModel's folder and external data included.
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored
+    }
+
+    /// What had to be guessed; for people.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What is in it.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.model)
+    }
+
+    /// The model's file as it is on disk, mapped; `saved_model.pb` for a SavedModel.
+    pub fn main_file_bytes(&self) -> Result<bytes::Bytes, Error> {
+        let path = match self.path.join("saved_model.pb") {
+            inner if inner.is_file() => inner,
+            _ if self.path.is_dir() => self.path.join("saved_model.pbtxt"),
+            _ => self.path.clone(),
+        };
+        Ok(gtt_wire::map_file(&path)?)
+    }
+
+    /// Signatures of a SavedModel, sorted by name.
+    pub fn signatures(&self) -> Vec<SignatureSummary> {
+        let tensors = |tensors: &[gtt_tf::SignatureTensor]| {
+            tensors.iter().map(|tensor| (tensor.name.to_string(), tensor.tensor.to_string())).collect()
+        };
+        let summarize = |signature: &gtt_tf::Signature| SignatureSummary {
+            name: signature.key.to_string(),
+            method: signature.method.to_string(),
+            inputs: tensors(&signature.inputs),
+            outputs: tensors(&signature.outputs),
+        };
+        gtt_tf::signatures(&self.model).iter().map(summarize).collect()
+    }
+
+    /// The text form. Reads all bytes of the constants, for their hashes.
+    pub fn text(&self) -> String {
+        gtt_ir::text::print(&self.model)
+    }
+}
+
+/// Names of all nodes and constants of the main graph with their ops, in the order of the file.
+pub fn nodes(model: &Model) -> Vec<(String, String)> {
+    let graph = model.main();
+    let nodes = graph.nodes().map(|(id, node)| (Site::Node(id), node_name(graph, node), node.op.to_string()));
+    let constants = graph.constants().filter(|(_, _, constant)| constant.origin != gtt_ir::ConstOrigin::Initializer);
+    let constants = constants.map(|(id, value, _)| (Site::Const(id), value.name.to_string(), "Const".to_owned()));
+    let mut all: Vec<(Site, String, String)> = nodes.chain(constants).collect();
+    all.sort_by_key(|(site, _, _)| (graph.rank(*site), *site));
+    all.into_iter().map(|(_, name, op)| (name, op)).collect()
+}
+
+/// A node's name; for a nameless ONNX node that of its first result.
+fn node_name(graph: &gtt_ir::Graph, node: &gtt_ir::Node) -> String {
+    match node.results().next() {
+        Some(value) if node.name.is_empty() => graph.value(value).name.to_string(),
+        _ => node.name.to_string(),
+    }
+}

@@ -1,0 +1,166 @@
+//! Optimizing: a pipeline run over a loaded model.
+
+use std::path::Path;
+
+use gtt_ir::Model;
+use gtt_rewrite::{Event, Pipeline, Registry, Report, Runner};
+
+use crate::{Error, Format, SaveOptions, Saved, Source};
+
+/// What to run, and how.
+///
+/// ```
+/// # fn main() -> Result<(), gtt::Error> {
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mobilenet/model.onnx");
+/// let transform = gtt::Transform::new("@default")?.skip("merge_duplicate_nodes");
+/// let optimized = gtt::load(path)?.transform_with(transform)?;
+/// println!("{} rewrites", optimized.report().rewrites);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Transform<'a> {
+    pipeline: Pipeline,
+    skip: Vec<String>,
+    bisect_limit: Option<u64>,
+    observer: Option<Observer<'a>>,
+}
+
+type Observer<'a> = Box<dyn FnMut(Event<'_>) -> Result<(), gtt_rewrite::Error> + 'a>;
+
+impl std::fmt::Debug for Transform<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transform").field("pipeline", &self.pipeline).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Transform<'a> {
+    /// A pipeline of the passes that come with gtt. Everything about it is checked here, before any file is read.
+    pub fn new(pipeline: &str) -> Result<Self, Error> {
+        Self::with_registry(pipeline, &crate::passes())
+    }
+
+    /// A pipeline that may also use passes of one's own: see [`Registry::with_pass`].
+    pub fn with_registry(pipeline: &str, registry: &Registry) -> Result<Self, Error> {
+        let pipeline = Pipeline::parse(pipeline, registry)?;
+        Ok(Self { pipeline, skip: Vec::new(), bisect_limit: None, observer: None })
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Leaves out a pass, by name or alias.
+    pub fn skip(mut self, pass: impl Into<String>) -> Self {
+        self.skip.push(pass.into());
+        self
+    }
+
+    /// Makes at most so many rewrites.
+    pub fn bisect_limit(mut self, limit: u64) -> Self {
+        self.bisect_limit = Some(limit);
+        self
+    }
+
+    /// Is told about every step; its error ends the run.
+    pub fn observer(mut self, observer: impl FnMut(Event<'_>) -> Result<(), gtt_rewrite::Error> + 'a) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+}
+
+impl Source {
+    /// Runs a pipeline: passes, `fixpoint{…}`, presets such as `@default`. An empty pipeline is fine.
+    pub fn transform(self, pipeline: &str) -> Result<Optimized, Error> {
+        self.transform_with(Transform::new(pipeline)?)
+    }
+
+    /// Runs a pipeline with options, passes of one's own, an observer.
+    pub fn transform_with(self, transform: Transform<'_>) -> Result<Optimized, Error> {
+        let mut model = self.model.clone();
+        #[cfg(feature = "tract")]
+        let evaluator = gtt_engine::TractEvaluator::default();
+        let mut runner = Runner::new();
+        #[cfg(feature = "tract")]
+        {
+            runner = runner.evaluator(&evaluator);
+        }
+        for pass in transform.skip {
+            runner = runner.skip(pass);
+        }
+        if let Some(limit) = transform.bisect_limit {
+            runner = runner.bisect_limit(limit);
+        }
+        if let Some(observer) = transform.observer {
+            runner = runner.observer(observer);
+        }
+        let report = runner.run(&mut model, &transform.pipeline)?;
+        Ok(Optimized {
+            source: self,
+            model,
+            report,
+            #[cfg(feature = "tract")]
+            verification: None,
+        })
+    }
+}
+
+/// A model before and after a pipeline, and what happened in between. Constants are shared by the two.
+#[derive(Clone, Debug)]
+pub struct Optimized {
+    pub(crate) source: Source,
+    pub(crate) model: Model,
+    pub(crate) report: Report,
+    #[cfg(feature = "tract")]
+    pub(crate) verification: Option<crate::Verification>,
+}
+
+impl Optimized {
+    /// The model as it was loaded.
+    pub fn original(&self) -> &Source {
+        &self.source
+    }
+
+    /// The optimized model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What every pass did and what it declined.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Writes the model in one step: a crash or a full disk leaves the old file. The path may be the one that was loaded.
+    ///
+    /// The format follows the input's, unless the extension asks for another one that the model can have: `.pb` and `.pbtxt`
+    /// for TensorFlow graphs, `.gtt` for the text form.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<Saved, Error> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the model, with a say in format and external data.
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<Saved, Error> {
+        crate::save::save(&self.model, self.source.format, path.as_ref(), options)
+    }
+
+    /// The content of the model's file as it would be written: `saved_model.pb` for a SavedModel. Constants are shared.
+    pub fn encode(&self) -> Result<Vec<bytes::Bytes>, Error> {
+        crate::save::encode(&self.model, self.source.format)
+    }
+
+    /// The optimized model in the text form. Reads all bytes of the constants, for their hashes.
+    pub fn text(&self) -> String {
+        gtt_ir::text::print(&self.model)
+    }
+
+    /// What differs from the model as it was loaded.
+    pub fn diff(&self) -> Vec<crate::Difference> {
+        crate::diff(&self.source.model, &self.model)
+    }
+
+    /// How the model lies on disk where it came from.
+    pub fn format(&self) -> Format {
+        self.source.format
+    }
+}
