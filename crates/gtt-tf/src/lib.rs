@@ -1,1 +1,41 @@
-//! TensorFlow files to and from the IR.
+//! TensorFlow models to and from the IR of gtt: `GraphDef` (`.pb`), its text format (`.pbtxt`) and SavedModel folders.
+//!
+//! Files are mapped and recognised by content ([`detect`]). Weights are never copied; what nobody changed is written back as it
+//! was, so that reading and writing gives an equal file. Output is deterministic and atomic.
+//!
+//! How a graph becomes IR:
+//! * A `Const` without inputs is a constant; everything else, a `Const` with control inputs included, is a node.
+//! * Fed and fetched tensors are ports. A SavedModel declares them by its signatures; for a `GraphDef` the caller does, with
+//!   [`set_interface`] ([`likely_interface`] guesses).
+//! * The function library, versions, every field of a SavedModel's meta graphs and fields of the future are kept as they are.
+//! * Nodes that a SavedModel's loader runs (main op, init op, table initialisers) are kept nodes.
+//!
+//! A SavedModel whose graph has variables is refused unless [`ReadOptions::allow_variables`] is set.
+//!
+//! What is public survives: see [`write`] on names.
+
+mod attr;
+mod detect;
+mod dtype;
+mod envelope;
+mod error;
+mod graph_def;
+mod interface;
+mod read;
+mod saved_model;
+mod source;
+mod tensor;
+mod text;
+mod write;
+
+pub use detect::{Format, detect};
+pub use dtype::{from_number as dtype_from_number, to_number as dtype_to_number};
+pub use envelope::{Container, Versions, container, function_names, signatures, versions};
+pub use error::{Error, ErrorKind};
+pub use interface::{likely_interface, set_interface};
+pub use read::{ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_with};
+pub use saved_model::{Signature, SignatureTensor};
+pub use tensor::{decode_tensor, encode_tensor};
+pub use write::{WriteOptions, Written, encode, encode_graph_def, write};
+
+use gtt_ir::Name;

@@ -1,0 +1,83 @@
+//! Reads TensorFlow models and says whether writing them gives the same bytes.
+//!
+//! ```sh
+//! cargo run -p gtt-tf --example roundtrip -- model.pb graph.pbtxt saved_model_folder …
+//! cargo run -p gtt-tf --example roundtrip -- --out folder model.pb …   # also writes each file there
+//! ```
+//!
+//! Binary files are compared byte for byte. Text is read, printed, read and printed again; the two prints must agree.
+//! A SavedModel with variables is read with `allow_variables`. Exits with 1 when something differs or cannot be read.
+#![allow(clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use gtt_tf::{Container, ReadOptions, WriteOptions};
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut out: Option<PathBuf> = None;
+    if arguments.first().is_some_and(|first| first == "--out") {
+        arguments.remove(0);
+        out = (!arguments.is_empty()).then(|| arguments.remove(0).into());
+    }
+    let mut failed = false;
+    for argument in &arguments {
+        let started = Instant::now();
+        let verdict = check(Path::new(argument), out.as_deref());
+        let took = started.elapsed().as_secs_f64() * 1e3;
+        let (ok, text) = match verdict {
+            Ok((same, text)) => (same, text),
+            Err(error) => (false, error.to_string()),
+        };
+        failed |= !ok;
+        println!("{} {argument}: {text} ({took:.1} ms)", if ok { "ok  " } else { "FAIL" });
+    }
+    ExitCode::from(u8::from(failed))
+}
+
+fn check(path: &Path, out: Option<&Path>) -> Result<(bool, String), Box<dyn std::error::Error>> {
+    let options = ReadOptions { allow_variables: true, ..ReadOptions::default() };
+    let model = gtt_tf::read_with(path, &options)?;
+    gtt_ir::verify(&model)?;
+    let graph = model.main();
+    let constants = graph.constants().count();
+    let summary = format!(
+        "{} nodes, {constants} constants, {} inputs, {} outputs, {} kept",
+        graph.node_count(),
+        graph.inputs().len(),
+        graph.outputs().len(),
+        graph.kept().len()
+    );
+    let container = gtt_tf::container(&model);
+    let (text, folder) = match &container {
+        Container::GraphDef { text } => (*text, false),
+        Container::SavedModel { text, .. } => (*text, true),
+        _ => (false, false),
+    };
+    if let Some(out) = out {
+        let name = path.to_string_lossy().trim_matches('/').replace('/', "_");
+        gtt_tf::write(&model, &out.join(name), &WriteOptions { text })?;
+    }
+    let parts = gtt_tf::encode(&model, &WriteOptions { text })?;
+    if text {
+        let first = parts.concat();
+        let again = gtt_tf::decode_with(first.clone().into(), &options)?;
+        let second = gtt_tf::encode(&again, &WriteOptions { text })?.concat();
+        let original = std::fs::read(path)?;
+        let same_text = if first == original { "prints the file itself" } else { "prints otherwise than the file" };
+        return Ok((first == second, format!("{summary}; {same_text}")));
+    }
+    let original =
+        gtt_wire::map_file(&if folder && path.is_dir() { path.join("saved_model.pb") } else { path.to_owned() })?;
+    let mut rest: &[u8] = &original;
+    let same = parts.iter().all(|part| {
+        let Some((head, tail)) = rest.split_at_checked(part.len()) else { return false };
+        rest = tail;
+        head == part
+    });
+    let at = original.len() - rest.len();
+    let same = same && rest.is_empty();
+    Ok((same, if same { summary } else { format!("{summary}; differs before byte {at}") }))
+}

@@ -1,0 +1,25 @@
+//! `GraphDef` to and from the main graph of a [`Model`](gtt_ir::Model).
+
+mod decode;
+mod encode;
+mod names;
+
+pub(crate) use decode::{GraphFields, decode};
+pub(crate) use encode::{Written, write};
+pub(crate) use names::split_reference;
+
+/// Field numbers of `GraphDef`.
+pub(crate) mod graph_field {
+    pub(crate) const NODE: u32 = 1;
+    pub(crate) const LIBRARY: u32 = 2;
+    pub(crate) const VERSIONS: u32 = 4;
+}
+
+/// Field numbers of `NodeDef`.
+pub(crate) mod node_field {
+    pub(crate) const NAME: u32 = 1;
+    pub(crate) const OP: u32 = 2;
+    pub(crate) const INPUT: u32 = 3;
+    pub(crate) const DEVICE: u32 = 4;
+    pub(crate) const ATTR: u32 = 5;
+}

@@ -1,0 +1,277 @@
+//! The names under which the nodes of a graph are written.
+//!
+//! Public names are promises: an output `scores:0` is read from the node `scores`, whatever the passes made of it. Where the value
+//! behind a port no longer sits under the port's name, its node is renamed; where that cannot be (it has a public name of its
+//! own, is a fed tensor, or the slot differs) an `Identity` or `IdentityN` of the public name is added.
+
+use gtt_ir::{Attr, DType, Def, Graph, Id, Name, NodeId, Site, ValueId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::Error;
+
+/// A reference without its control mark: node and slot. `a` is slot 0 of `a`; `a:b` is a name.
+pub(crate) fn split_reference(reference: &str) -> (&str, u32) {
+    if let Some((name, slot)) = reference.rsplit_once(':')
+        && !name.is_empty()
+        && !slot.is_empty()
+        && slot.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(slot) = slot.parse()
+    {
+        return (name, slot);
+    }
+    (reference, 0)
+}
+
+/// A node to be written that the graph does not have.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Adapter {
+    pub(crate) name: Name,
+    /// One for `Identity`, more for `IdentityN`.
+    pub(crate) values: Vec<(ValueId, DType)>,
+}
+
+/// Names that differ from those in the graph, and nodes to add.
+#[derive(Debug, Default)]
+pub(crate) struct Names<'g> {
+    renamed: FxHashMap<Site, Name>,
+    /// Names in the file that no longer mean what they meant; for references by name.
+    pub(crate) moved: FxHashMap<Name, Name>,
+    pub(crate) adapters: Vec<Adapter>,
+    /// Names that were given here.
+    given: FxHashSet<Name>,
+    sites: FxHashMap<&'g str, Site>,
+}
+
+fn site_name(graph: &Graph, site: Site) -> &Name {
+    match site {
+        Site::Node(node) => &graph.node(node).name,
+        Site::Const(value) => &graph.value(value).name,
+    }
+}
+
+fn site_of(graph: &Graph, value: ValueId) -> Option<(Site, u32)> {
+    match graph.value(value).def {
+        Def::Node { node, slot } => Some((Site::Node(node), slot)),
+        Def::Const(_) => Some((Site::Const(value), 0)),
+        _ => None,
+    }
+}
+
+struct Claim {
+    slot: u32,
+    value: ValueId,
+    site: Site,
+    site_slot: u32,
+    fed: bool,
+}
+
+impl<'g> Names<'g> {
+    /// Settles the names. `dtype_of` says what it knows about ports (signatures).
+    pub(crate) fn settle(graph: &'g Graph, dtype_of: impl Fn(&str) -> Option<DType>) -> Result<Self, Error> {
+        let mut names = Names::default();
+        names.collect(graph)?;
+        let mut order: Vec<&str> = Vec::new();
+        let mut groups: FxHashMap<&str, Vec<Claim>> = FxHashMap::default();
+        let fed = graph.inputs().iter().map(|port| (port, true));
+        for (port, fed) in fed.chain(graph.outputs().iter().map(|port| (port, false))) {
+            let (name, slot) = split_reference(&port.name);
+            let Some((site, site_slot)) = site_of(graph, port.value) else {
+                return Err(Error::internal(format!("the port `{}` stands for no node's result", port.name)));
+            };
+            let group = groups.entry(name).or_insert_with(|| {
+                order.push(name);
+                Vec::new()
+            });
+            group.push(Claim { slot, value: port.value, site, site_slot, fed });
+        }
+        let mut pinned: FxHashSet<Site> = graph.kept().iter().map(|&node| Site::Node(node)).collect();
+        let mut settled: FxHashSet<&str> = FxHashSet::default();
+        for &name in &order {
+            let group = &groups[name];
+            if one_site(group).is_some_and(|site| site_name(graph, site) == name) {
+                pinned.insert(group[0].site);
+                settled.insert(name);
+            }
+        }
+        for &name in order.iter().filter(|&&name| !settled.contains(name)) {
+            let group = &groups[name];
+            let free = one_site(group).filter(|site| !pinned.contains(site));
+            if let Some(&owner) = names.sites.get(name)
+                && free != Some(owner)
+            {
+                if pinned.contains(&owner) && names.name(graph, owner) == name {
+                    return Err(Error::internal(format!("two public names ask for the node `{name}`")));
+                }
+                if names.name(graph, owner) == name {
+                    let fresh = names.fresh(name, &groups);
+                    names.rename(graph, owner, fresh);
+                }
+            }
+            match free {
+                Some(site) => {
+                    names.rename(graph, site, Name::new(name));
+                    pinned.insert(site);
+                }
+                None => names.adapt(graph, name, group, &dtype_of)?,
+            }
+        }
+        Ok(names)
+    }
+
+    fn collect(&mut self, graph: &'g Graph) -> Result<(), Error> {
+        let count = graph.node_count();
+        self.sites.reserve(count);
+        let nodes = graph.nodes().map(|(id, node)| (node.name.as_str(), Site::Node(id)));
+        let constants = graph.constants().map(|(id, value, _)| (value.name.as_str(), Site::Const(id)));
+        for (name, site) in nodes.chain(constants) {
+            if name.is_empty() {
+                return Err(Error::internal("a node without a name"));
+            }
+            if self.sites.insert(name, site).is_some() {
+                return Err(Error::internal(format!("two nodes are called `{name}`")));
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(&mut self, graph: &Graph, site: Site, name: Name) {
+        self.moved.insert(site_name(graph, site).clone(), name.clone());
+        self.given.insert(name.clone());
+        self.renamed.insert(site, name);
+    }
+
+    fn fresh(&self, name: &str, claimed: &FxHashMap<&str, Vec<Claim>>) -> Name {
+        let mut candidates = (1..).map(|number| Name::from(format!("{name}_{number}")));
+        let free = |candidate: &Name| {
+            !self.sites.contains_key(candidate.as_str())
+                && !claimed.contains_key(candidate.as_str())
+                && !self.given.contains(candidate)
+        };
+        candidates.find(free).unwrap_or_default()
+    }
+
+    fn adapt(
+        &mut self,
+        graph: &Graph,
+        name: &str,
+        group: &[Claim],
+        dtype_of: impl Fn(&str) -> Option<DType>,
+    ) -> Result<(), Error> {
+        if group.iter().any(|claim| claim.fed) {
+            return Err(Error::internal(format!("the fed tensor `{name}` is no node's result any more")));
+        }
+        let count = group.iter().map(|claim| claim.slot).max().unwrap_or(0) as usize + 1;
+        if count > 4096 {
+            return Err(Error::unsupported(format!("an output `{name}:{}` that its node does not have", count - 1)));
+        }
+        let mut values = Vec::with_capacity(count);
+        for slot in 0..count as u32 {
+            let claim = group.iter().find(|claim| claim.slot == slot).unwrap_or(&group[0]);
+            let known = if claim.slot == 0 { dtype_of(name) } else { None };
+            let known = known.or_else(|| dtype_of(&format!("{name}:{}", claim.slot)));
+            let Some(dtype) = known.or_else(|| element_type(graph, claim.value)) else {
+                let found = &graph.value(claim.value).name;
+                return Err(Error::unsupported(format!(
+                    "output `{name}` needs an Identity of `{found}`, whose element type is not known"
+                )));
+            };
+            values.push((claim.value, dtype));
+        }
+        self.given.insert(Name::new(name));
+        self.adapters.push(Adapter { name: Name::new(name), values });
+        Ok(())
+    }
+
+    /// The name that a node or constant is written under.
+    pub(crate) fn name<'a>(&'a self, graph: &'a Graph, site: Site) -> &'a Name {
+        self.renamed.get(&site).unwrap_or_else(|| site_name(graph, site))
+    }
+
+    /// A node of this name is written.
+    pub(crate) fn exists(&self, graph: &Graph, name: &str) -> bool {
+        self.given.contains(name) || self.sites.get(name).is_some_and(|&site| self.name(graph, site) == name)
+    }
+}
+
+/// The node that all claims of a group are results of, at the slots they ask for.
+fn one_site(group: &[Claim]) -> Option<Site> {
+    let site = group.first()?.site;
+    group.iter().all(|claim| claim.site == site && claim.slot == claim.site_slot).then_some(site)
+}
+
+/// The element type of a value as far as its definition says it.
+fn element_type(graph: &Graph, value: ValueId) -> Option<DType> {
+    let mut value = value;
+    // Pass-through chains are short; the bound is for graphs that loop.
+    for _ in 0..64 {
+        let found = graph.value(value);
+        if let Some(dtype) = found.ty.dtype() {
+            return Some(dtype);
+        }
+        if let Some(tensor) = graph.tensor(value) {
+            return Some(tensor.dtype());
+        }
+        let Def::Node { node, slot } = found.def else { return None };
+        match node_type(graph, node, slot) {
+            Known::Type(dtype) => return Some(dtype),
+            Known::Operand(operand) => value = operand,
+            Known::Nothing => return None,
+        }
+    }
+    None
+}
+
+enum Known {
+    Type(DType),
+    Operand(ValueId),
+    Nothing,
+}
+
+fn node_type(graph: &Graph, node: NodeId, slot: u32) -> Known {
+    let node = graph.node(node);
+    let attr = |name: &str| node.attr(name).and_then(Attr::as_dtype);
+    let or = |name: &str, default: DType| Some(attr(name).unwrap_or(default));
+    let dtype = match node.op.name.as_str() {
+        "Cast" => attr("DstT"),
+        "Bitcast" => attr("type"),
+        "Shape" | "ShapeN" | "Size" => or("out_type", DType::I32),
+        "Rank" => Some(DType::I32),
+        "ArgMax" | "ArgMin" => or("output_type", DType::I64),
+        "Equal" | "NotEqual" | "Less" | "LessEqual" | "Greater" | "GreaterEqual" | "LogicalAnd" | "LogicalOr"
+        | "LogicalNot" | "All" | "Any" | "IsNan" | "IsInf" | "IsFinite" | "InTopK" | "InTopKV2" => Some(DType::Bool),
+        "TopKV2" | "Unique" | "UniqueV2" if slot > 0 => {
+            or(if node.op.name == "TopKV2" { "index_type" } else { "out_idx" }, DType::I32)
+        }
+        "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault" | "Const" | "Range" => {
+            attr("dtype").or_else(|| attr("Tidx"))
+        }
+        "NonMaxSuppression" | "NonMaxSuppressionV2" | "NonMaxSuppressionV3" => Some(DType::I32),
+        "Where" => Some(DType::I64),
+        "ResizeBilinear" | "ResizeBicubic" => Some(DType::F32),
+        "Gather" | "GatherV2" | "GatherNd" => attr("Tparams"),
+        "Switch" | "RefSwitch" | "Identity" | "IdentityN" | "Enter" | "Exit" | "StopGradient" | "CheckNumerics" => {
+            match node.input(if node.op.name == "IdentityN" { slot as usize } else { 0 }) {
+                Some(operand) if attr("T").is_none() => return Known::Operand(operand),
+                _ => attr("T"),
+            }
+        }
+        "Merge" | "RefMerge" if slot == 1 => Some(DType::I32),
+        "Dequantize" => or("dtype", DType::F32),
+        "FusedBatchNormV2" | "FusedBatchNormV3" if slot > 0 => attr("U"),
+        _ if slot == 0 || all_results_alike(&node.op.name) => attr("T"),
+        _ => None,
+    };
+    dtype.map_or(Known::Nothing, Known::Type)
+}
+
+fn all_results_alike(op: &str) -> bool {
+    matches!(op, "Split" | "SplitV" | "Unpack" | "Unstack" | "TopK" | "TopKV2" | "FusedBatchNorm")
+}
+
+/// An order of sites for side tables and ties: constants before nodes of the same rank.
+pub(crate) fn tie(site: Site) -> (u8, usize) {
+    match site {
+        Site::Const(value) => (0, value.index()),
+        Site::Node(node) => (1, node.index()),
+    }
+}

@@ -1,0 +1,254 @@
+//! Which tensors are fed and fetched: as the caller says, or as the graph suggests.
+
+use gtt_ir::{Editor, Model, Name, NodeId, Site, ValueId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::Error;
+use crate::graph_def::split_reference;
+
+/// Results that a user may ask of one node.
+const MOST_RESULTS: usize = 1 << 16;
+
+/// Declares fed and fetched tensors, replacing what was declared before.
+///
+/// Names are written `name`, `name:1` or `^name`, blanks around them do not count, empty ones are skipped, and ports get the
+/// names as written. An output without a result (a `NoOp`, or anything written `^name`) becomes a kept node. A tensor that is
+/// named twice is declared once. Fails, and changes nothing, when a node does not exist; the error lists similar names.
+pub fn set_interface(model: &mut Model, inputs: &[String], outputs: &[String]) -> Result<(), Error> {
+    let wanted: Vec<Wanted<'_>> = {
+        let graph = model.main();
+        let nodes = graph.nodes().map(|(id, node)| (node.name.as_str(), Site::Node(id)));
+        let sites: FxHashMap<&str, Site> =
+            nodes.chain(graph.constants().map(|(id, value, _)| (value.name.as_str(), Site::Const(id)))).collect();
+        let fed = inputs.iter().map(|name| (name, true));
+        let all = fed.chain(outputs.iter().map(|name| (name, false)));
+        let all = all.map(|(name, fed)| (name.trim(), fed)).filter(|(name, _)| !name.is_empty());
+        all.map(|(written, fed)| want(&sites, written, fed)).collect::<Result<_, _>>()?
+    };
+    let main = model.main_id();
+    let mut editor = model.edit(main);
+    // Results that nothing reads yet are made before the old ports go.
+    let mut seen: FxHashSet<(Site, u32, bool)> = FxHashSet::default();
+    editor.clear_interface();
+    for Wanted { port, site, slot, fed, target } in wanted {
+        if !seen.insert((site, slot, fed)) {
+            continue;
+        }
+        match site {
+            Site::Node(node) if !fed && (target || has_no_result(&editor.graph().node(node).op.name)) => {
+                editor.keep(node)
+            }
+            _ => {
+                let value = value_at(&mut editor, site, slot, |bytes| bytes <= MOST_RESULTS * size_of::<ValueId>());
+                match value {
+                    Some(value) if fed => editor.add_feed(port, value),
+                    Some(value) => editor.add_output(port, value),
+                    None => return Err(Error::internal(format!("`{port}` was checked and is not there"))),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Wanted<'a> {
+    port: &'a str,
+    site: Site,
+    slot: u32,
+    fed: bool,
+    target: bool,
+}
+
+fn want<'a>(sites: &FxHashMap<&str, Site>, written: &'a str, fed: bool) -> Result<Wanted<'a>, Error> {
+    let port = written.trim_start_matches('^');
+    let (name, slot) = split_reference(port);
+    let kind = if fed { "input" } else { "output" };
+    let Some(&site) = sites.get(name) else {
+        let similar = similar(name, sites.keys().copied());
+        let hint = match similar.as_slice() {
+            [] => String::new(),
+            names => format!("; similar: {}", names.join(", ")),
+        };
+        return Err(Error::invalid(format!("{kind} `{written}`: there is no node `{name}`{hint}")));
+    };
+    let too_many = if matches!(site, Site::Const(_)) { slot > 0 } else { slot as usize >= MOST_RESULTS };
+    if too_many {
+        return Err(Error::invalid(format!("{kind} `{written}`: `{name}` does not have that many results")));
+    }
+    Ok(Wanted { port, site, slot, fed, target: port.len() < written.len() })
+}
+
+/// The value at a slot, made on demand; `None` when there is none, or when `afford` refuses the bytes for the slots before it.
+pub(crate) fn value_at(
+    editor: &mut Editor<'_>,
+    site: Site,
+    slot: u32,
+    afford: impl Fn(usize) -> bool,
+) -> Option<ValueId> {
+    match site {
+        Site::Const(value) => (slot == 0).then_some(value),
+        Site::Node(node) => {
+            let slot = slot as usize;
+            let held = editor.graph().node(node).outputs.len();
+            (slot < held || afford((slot - held) * size_of::<ValueId>())).then(|| editor.result(node, slot))
+        }
+    }
+}
+
+/// Up to three names that may have been meant.
+fn similar<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let (lower, lower_last) = (name.to_lowercase(), last(name));
+    let mut found: Vec<(usize, &str)> = all
+        .filter_map(|other| {
+            let other_lower = other.to_lowercase();
+            let distance = if other_lower == lower {
+                0
+            } else if last(other) == lower_last {
+                1
+            } else if !lower.is_empty() && (other_lower.contains(&lower) || lower.contains(&other_lower)) {
+                2 + other.len().abs_diff(name.len())
+            } else {
+                let bound = 1 + name.len() / 4;
+                (other.len().abs_diff(name.len()) <= bound && other.len() < 200)
+                    .then(|| edit_distance(&lower, &other_lower))
+                    .filter(|&distance| distance <= bound)?
+            };
+            Some((distance, other))
+        })
+        .collect();
+    found.sort_unstable();
+    found.into_iter().take(3).map(|(_, name)| format!("`{name}`")).collect()
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, &y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Ops that only act.
+pub(crate) fn has_no_result(op: &str) -> bool {
+    const OPS: &[&str] = &[
+        "NoOp",
+        "ControlTrigger",
+        "Assert",
+        "PrintV2",
+        "Save",
+        "SaveSlices",
+        "SaveV2",
+        "MergeV2Checkpoints",
+        "ShardedFilename",
+        "WriteFile",
+        "InitializeTable",
+        "InitializeTableV2",
+        "InitializeTableFromTextFile",
+        "InitializeTableFromTextFileV2",
+        "LookupTableInsert",
+        "LookupTableInsertV2",
+        "LookupTableImport",
+        "LookupTableImportV2",
+        "LookupTableRemoveV2",
+        "AssignVariableOp",
+        "AssignAddVariableOp",
+        "AssignSubVariableOp",
+        "DestroyResourceOp",
+        "Abort",
+        "_Send",
+        "_Retval",
+    ];
+    // The one of the list that does have a result.
+    op != "ShardedFilename"
+        && (OPS.contains(&op) || op.starts_with("ResourceApply") || op.starts_with("ResourceSparseApply"))
+}
+
+/// What looks like inputs and outputs, as names that [`set_interface`] takes.
+///
+/// Inputs: `Placeholder` and `PlaceholderWithDefault` (which may be left to its default). Outputs: nodes that nothing reads,
+/// control edges included, but for those that only act or initialise; where some of them depend on an input, only these. What is
+/// declared already comes back as it is.
+pub fn likely_interface(model: &Model) -> (Vec<Name>, Vec<Name>) {
+    let graph = model.main();
+    let declared = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
+    let placeholders: Vec<NodeId> =
+        gtt_ir::traverse::by_rank(graph).into_iter().filter(|&id| is_placeholder(&graph.node(id).op.name)).collect();
+    let inputs = match declared(graph.inputs()) {
+        ports if ports.is_empty() => placeholders.iter().map(|&id| graph.node(id).name.clone()).collect(),
+        ports => ports,
+    };
+    let outputs = declared(graph.outputs());
+    if !outputs.is_empty() {
+        return (inputs, outputs);
+    }
+    let fed = dependants(model, &placeholders);
+    let mut sinks: Vec<(NodeId, bool)> = Vec::new();
+    for id in gtt_ir::traverse::by_rank(graph) {
+        let node = graph.node(id);
+        let unread = node.control_uses.is_empty() && node.results().all(|value| graph.value(value).is_unused());
+        if unread && !is_placeholder(&node.op.name) && !only_acts(&node.op.name) {
+            sinks.push((id, fed.contains(&id)));
+        }
+    }
+    if sinks.iter().any(|&(_, fed)| fed) {
+        sinks.retain(|&(_, fed)| fed);
+    }
+    (inputs, sinks.into_iter().map(|(id, _)| graph.node(id).name.clone()).collect())
+}
+
+fn is_placeholder(op: &str) -> bool {
+    matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault")
+}
+
+/// Ops whose results nobody fetches.
+fn only_acts(op: &str) -> bool {
+    const OPS: &[&str] = &[
+        "Const",
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "Variable",
+        "VariableV2",
+        "VarHandleOp",
+        "VarIsInitializedOp",
+        "ReadVariableOp",
+        "RestoreV2",
+        "RestoreSlice",
+        "Restore",
+        "ShardedFilename",
+        "Print",
+        "MergeSummary",
+        "ScalarSummary",
+        "HistogramSummary",
+        "ImageSummary",
+        "QueueCloseV2",
+        "QueueEnqueueV2",
+    ];
+    has_no_result(op) || OPS.contains(&op) || op.starts_with("Apply") || op.starts_with("SparseApply")
+}
+
+/// Nodes that depend on one of the given ones.
+fn dependants(model: &Model, sources: &[NodeId]) -> FxHashSet<NodeId> {
+    let graph = model.main();
+    let mut seen: FxHashSet<NodeId> = sources.iter().copied().collect();
+    let mut work: Vec<NodeId> = sources.to_vec();
+    while let Some(id) = work.pop() {
+        let node = graph.node(id);
+        let uses = node.results().flat_map(|value| graph.value(value).uses());
+        let readers =
+            uses.filter_map(|used| if let gtt_ir::Use::Operand { node, .. } = used { Some(*node) } else { None });
+        for reader in readers.chain(node.control_uses.iter().copied()) {
+            if seen.insert(reader) {
+                work.push(reader);
+            }
+        }
+    }
+    seen
+}

@@ -1,0 +1,109 @@
+//! Reading files and bytes.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use gtt_ir::{Envelope, Model};
+
+use crate::detect::{Format, detect};
+use crate::envelope::Held;
+use crate::saved_model::{self, SavedModel, declare};
+use crate::source::Source;
+use crate::{Error, ErrorKind, graph_def, text};
+
+/// How to read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Tags of the meta graph of a SavedModel; empty: the one tagged `serve`, or the only one.
+    pub tags: Vec<String>,
+    /// Read a SavedModel although its graph has variables. Such a model can be looked at and written back; it cannot be run
+    /// from its graph alone.
+    pub allow_variables: bool,
+}
+
+/// Reads a TensorFlow model: a `GraphDef` (binary or text) or a SavedModel (folder or file), whichever the content says.
+///
+/// The file is mapped and must not be truncated while the model lives.
+pub fn read(path: &Path) -> Result<Model, Error> {
+    read_with(path, &ReadOptions::default())
+}
+
+/// [`read`] with options.
+pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Model, Error> {
+    if path.is_dir() {
+        let Some(file) = saved_model::is_saved_model(path) else {
+            let message = format!("the folder `{}` holds no saved_model.pb", path.display());
+            return Err(Error::new(ErrorKind::NotTensorFlow, "", message));
+        };
+        return decode_at(gtt_wire::map_file(&file)?, options, Some(path));
+    }
+    let folder = path.file_name().filter(|name| *name == "saved_model.pb" || *name == "saved_model.pbtxt");
+    let folder = folder.and_then(|_| path.parent());
+    let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    decode_at(gtt_wire::map_file(path)?, options, folder)
+}
+
+/// Decodes a model from bytes of any format that [`detect`] knows.
+pub fn decode(bytes: Bytes) -> Result<Model, Error> {
+    decode_with(bytes, &ReadOptions::default())
+}
+
+/// [`decode`] with options.
+pub fn decode_with(bytes: Bytes, options: &ReadOptions) -> Result<Model, Error> {
+    decode_at(bytes, options, None)
+}
+
+fn decode_at(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>) -> Result<Model, Error> {
+    if bytes.is_empty() {
+        return Err(Error::invalid("the file is empty"));
+    }
+    match detect(&bytes) {
+        Some(Format::GraphDef) => decode_graph_def(bytes),
+        Some(Format::GraphDefText) => decode_pbtxt(as_text(&bytes)?),
+        Some(Format::SavedModel) => decode_saved_model(bytes, options, folder, false),
+        Some(Format::SavedModelText) => {
+            let binary = text::parse(as_text(&bytes)?, &text::schema::SAVED_MODEL)?;
+            decode_saved_model(binary.into(), options, folder, true)
+        }
+        Some(Format::MetaGraph) => Err(Error::unsupported(
+            "it is a MetaGraphDef on its own (as beside a checkpoint); give a GraphDef or a SavedModel folder",
+        )),
+        None => {
+            Err(Error::new(ErrorKind::NotTensorFlow, "", "it is neither a GraphDef (binary or text) nor a SavedModel"))
+        }
+    }
+}
+
+fn as_text(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Error::invalid(format!("line {line}: the text is not UTF-8"))
+    })
+}
+
+/// Decodes a binary `GraphDef`. No interface is declared.
+pub fn decode_graph_def(bytes: Bytes) -> Result<Model, Error> {
+    decode_graph(bytes, false)
+}
+
+/// Decodes a `GraphDef` in protobuf's text format. No interface is declared.
+pub fn decode_pbtxt(pbtxt: &str) -> Result<Model, Error> {
+    decode_graph(text::parse(pbtxt, &text::schema::GRAPH_DEF)?.into(), true)
+}
+
+fn decode_graph(bytes: Bytes, text: bool) -> Result<Model, Error> {
+    let source = Source::new(bytes);
+    let (mut model, fields) = graph_def::decode(&source, source.file())?;
+    model.envelope = Some(Envelope::new(Held { text, fields, saved: None }));
+    Ok(model)
+}
+
+fn decode_saved_model(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>, text: bool) -> Result<Model, Error> {
+    let source = Source::new(bytes);
+    let (mut saved, graph) = SavedModel::decode(&source, options)?;
+    saved.folder = folder.map(Path::to_owned);
+    let (mut model, mut fields) = graph_def::decode(&source, graph)?;
+    declare(&mut model, &saved, &mut fields, &source, options.allow_variables)?;
+    model.envelope = Some(Envelope::new(Held { text, fields, saved: Some(saved) }));
+    Ok(model)
+}

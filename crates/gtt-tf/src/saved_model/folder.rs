@@ -1,0 +1,86 @@
+//! The folder of a SavedModel.
+//!
+//! Assets, variables and whatever else lies there are copied byte for byte. `fingerprint.pb` holds checksums of the graph and
+//! signatures; it is left out when the model file changed, which loaders accept, because a wrong one would be worse.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use gtt_wire::{Durability, write_folder_atomically, write_new};
+
+use super::SavedModel;
+use crate::{Error, ErrorKind};
+
+const MODEL: &str = "saved_model.pb";
+const MODEL_TEXT: &str = "saved_model.pbtxt";
+const FINGERPRINT: &str = "fingerprint.pb";
+/// How deep folders in a SavedModel may nest.
+const DEPTH: usize = 32;
+
+/// The model file in a folder.
+pub(crate) fn is_saved_model(folder: &Path) -> Option<PathBuf> {
+    [MODEL, MODEL_TEXT].into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Writes a SavedModel folder. `parts` are the model file, as text or not. Returns the size of the model file.
+pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Bytes], text: bool) -> Result<u64, Error> {
+    refuse_strange_folder(path)?;
+    let stale_fingerprint = text || !saved.is_unchanged(parts);
+    let source = saved.folder.as_deref().and_then(|folder| fs::canonicalize(folder).ok());
+    write_folder_atomically(path, |folder| {
+        let file = folder.join(if text { MODEL_TEXT } else { MODEL });
+        let written = write_new(&file, parts, Durability::Synced)?;
+        if let Some(source) = &source {
+            let own = |path: PathBuf| fs::canonicalize(path).ok();
+            let skipped: Vec<PathBuf> = [own(folder.to_owned()), own(path.to_owned())].into_iter().flatten().collect();
+            let top = |name: &str| name == MODEL || name == MODEL_TEXT || (stale_fingerprint && name == FINGERPRINT);
+            copy_folder(source, folder, &skipped, &top, DEPTH)?;
+        }
+        Ok(written)
+    })
+}
+
+/// A folder that holds something else must not be swapped away.
+fn refuse_strange_folder(path: &Path) -> Result<(), Error> {
+    let Ok(mut entries) = fs::read_dir(path) else { return Ok(()) };
+    if entries.next().is_some() && is_saved_model(path).is_none() {
+        let message =
+            format!("`{}` is a folder that holds something else than a SavedModel; it is left alone", path.display());
+        return Err(Error::new(ErrorKind::Io, "", message));
+    }
+    Ok(())
+}
+
+fn copy_folder(
+    from: &Path,
+    to: &Path,
+    skipped: &[PathBuf],
+    left_out: &dyn Fn(&str) -> bool,
+    depth: usize,
+) -> Result<(), Error> {
+    let fail = |path: &Path, error: std::io::Error| {
+        Error::new(ErrorKind::Io, "", format!("cannot copy `{}`: {error}", path.display()))
+    };
+    if depth == 0 {
+        return Err(Error::new(ErrorKind::Io, "", format!("folders nested too deeply at `{}`", from.display())));
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(from).map_err(|error| fail(from, error))? {
+        names.push(entry.map_err(|error| fail(from, error))?.file_name());
+    }
+    names.sort();
+    for name in names {
+        let (source, target) = (from.join(&name), to.join(&name));
+        if left_out(&name.to_string_lossy()) || skipped.contains(&source) {
+            continue;
+        }
+        if source.is_dir() {
+            fs::create_dir(&target).map_err(|error| fail(&target, error))?;
+            copy_folder(&source, &target, skipped, &|_| false, depth - 1)?;
+        } else {
+            fs::copy(&source, &target).map_err(|error| fail(&source, error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! `MetaGraphDef`.
+
+use bytes::Bytes;
+use gtt_ir::{DType, Model, Name};
+use gtt_wire::{FieldValue, SliceFields, Writer};
+
+use super::Names;
+use super::collections::Collection;
+use super::signature::{Signature, entry, tensor_info, text};
+use crate::graph_def::{GraphFields, split_reference};
+use crate::source::Source;
+use crate::{Error, graph_def};
+
+/// Field numbers of `MetaGraphDef`.
+mod tag {
+    pub(super) const META_INFO: u32 = 1;
+    pub(super) const GRAPH: u32 = 2;
+    pub(super) const SAVER: u32 = 3;
+    pub(super) const COLLECTION: u32 = 4;
+    pub(super) const SIGNATURE: u32 = 5;
+    pub(super) const ASSET: u32 = 6;
+}
+
+/// Everything of a meta graph but the graph.
+#[derive(Debug, Default)]
+pub(crate) struct MetaGraph {
+    fields: Vec<Kept>,
+    pub(crate) tags: Vec<Name>,
+    pub(crate) signatures: Vec<Signature>,
+    pub(crate) collections: Vec<Collection>,
+    /// Tensors that get the paths of assets.
+    pub(crate) assets: Vec<Name>,
+    pub(crate) saver: Option<Saver>,
+    /// The graph begins with this many fields before it.
+    has_graph: bool,
+}
+
+/// A field of a meta graph.
+#[derive(Debug)]
+enum Kept {
+    Graph,
+    /// Index among the collections.
+    Collection(usize),
+    Signature(Bytes),
+    Saver(Bytes),
+    Other(Bytes),
+}
+
+/// The nodes of a `SaverDef`.
+#[derive(Debug, Default)]
+pub(crate) struct Saver {
+    pub(crate) filename: Name,
+    pub(crate) save: Name,
+    pub(crate) restore: Name,
+}
+
+/// The tags of a meta graph.
+pub(super) fn tags(message: &[u8]) -> Result<Vec<Name>, Error> {
+    let mut tags = Vec::new();
+    for field in SliceFields::new(message) {
+        let field = field?;
+        if field.tag == tag::META_INFO {
+            for field in SliceFields::new(field.bytes()?) {
+                let field = field?;
+                if field.tag == 4 {
+                    tags.push(text(field.bytes()?)?);
+                }
+            }
+        }
+    }
+    Ok(tags)
+}
+
+impl MetaGraph {
+    /// Decodes a meta graph; the graph's message comes back beside it.
+    pub(super) fn decode<'s>(source: &Source, message: &'s [u8]) -> Result<(Self, &'s [u8]), Error> {
+        let mut meta = Self { tags: tags(message)?, ..Self::default() };
+        let mut graph = &[][..];
+        for field in SliceFields::new(message) {
+            let field = field?;
+            let raw = || source.share(field.raw);
+            let kept = match (field.tag, field.value) {
+                (tag::GRAPH, FieldValue::Len(message)) => {
+                    if std::mem::replace(&mut meta.has_graph, true) {
+                        return Err(Error::unsupported("a meta graph whose graph comes in pieces"));
+                    }
+                    graph = message;
+                    Kept::Graph
+                }
+                (tag::SIGNATURE, FieldValue::Len(message)) => {
+                    meta.signatures.push(Signature::decode(message)?);
+                    Kept::Signature(source.share(message))
+                }
+                (tag::COLLECTION, FieldValue::Len(message)) => {
+                    meta.collections.push(Collection::decode(source, message)?);
+                    Kept::Collection(meta.collections.len() - 1)
+                }
+                (tag::SAVER, FieldValue::Len(message)) => {
+                    meta.saver = Some(Saver::decode(message)?);
+                    Kept::Saver(raw())
+                }
+                (tag::ASSET, FieldValue::Len(message)) => {
+                    for info in crate::envelope::messages(message, 1) {
+                        let mut tensors = Vec::new();
+                        tensor_info(Name::default(), info, &mut tensors, 2)?;
+                        meta.assets.extend(tensors.into_iter().map(|tensor| tensor.tensor));
+                    }
+                    Kept::Other(raw())
+                }
+                _ => Kept::Other(raw()),
+            };
+            meta.fields.push(kept);
+        }
+        meta.signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok((meta, graph))
+    }
+
+    /// The element type that a signature declares for a tensor.
+    pub(crate) fn declared(&self, tensor: &str) -> Option<DType> {
+        let wanted = split_reference(tensor);
+        let tensors = self.signatures.iter().flat_map(|signature| signature.inputs.iter().chain(&signature.outputs));
+        tensors.filter(|found| split_reference(&found.tensor) == wanted).find_map(|found| found.dtype)
+    }
+
+    pub(super) fn write(&self, model: &Model, fields: &GraphFields, writer: &mut Writer) -> Result<(), Error> {
+        // The names are settled before the fields that come ahead of the graph are written.
+        let mut graph = Writer::new();
+        let names = graph_def::write(model, fields, |tensor| self.declared(tensor), &mut graph)?;
+        let length = graph.len();
+        let mut graph = Some(graph);
+        for kept in &self.fields {
+            match kept {
+                Kept::Graph => write_graph(graph.take(), writer),
+                Kept::Collection(index) => {
+                    self.collections[*index].write(tag::COLLECTION, &names, &fields.dangling, writer)
+                }
+                Kept::Signature(message) => write_signature(message, &names, writer)?,
+                Kept::Saver(raw) => {
+                    if self.saver.as_ref().is_none_or(|saver| saver.survives(&names, fields)) {
+                        writer.raw(raw);
+                    }
+                }
+                Kept::Other(raw) => writer.raw(raw),
+            }
+        }
+        if !self.has_graph && length > 0 {
+            write_graph(graph.take(), writer);
+        }
+        Ok(())
+    }
+}
+
+fn write_graph(graph: Option<Writer>, writer: &mut Writer) {
+    if let Some(graph) = graph {
+        writer.message(tag::GRAPH, |writer| graph.into_parts().iter().for_each(|part| writer.raw(part)));
+    }
+}
+
+/// Writes a signature. An interface that was redeclared may have lost tensors of it: those go, and a signature without outputs
+/// goes too.
+fn write_signature(message: &Bytes, names: Names<'_, '_>, writer: &mut Writer) -> Result<(), Error> {
+    let (key, value) = entry(message)?;
+    let mut lost = false;
+    let mut outputs = 0;
+    let mut kept = Writer::new();
+    for field in SliceFields::new(value) {
+        let field = field?;
+        if let (1 | 2, FieldValue::Len(message)) = (field.tag, field.value) {
+            let (name, info) = entry(message)?;
+            let mut tensors = Vec::new();
+            tensor_info(name.clone(), info, &mut tensors, usize::MAX)?;
+            if !tensors.iter().all(|tensor| names.has(split_reference(&tensor.tensor).0)) {
+                tracing::warn!("signature `{key}` loses `{name}`: its node is not in the graph any more");
+                lost = true;
+                continue;
+            }
+            outputs += usize::from(field.tag == 2);
+        }
+        kept.raw_slice(field.raw);
+    }
+    if !lost {
+        writer.bytes(tag::SIGNATURE, message);
+    } else if outputs > 0 {
+        writer.message(tag::SIGNATURE, |writer| {
+            writer.str(1, &key);
+            writer.bytes(2, &kept.into_bytes());
+        });
+    }
+    Ok(())
+}
+
+impl Saver {
+    fn decode(message: &[u8]) -> Result<Self, Error> {
+        let mut saver = Self::default();
+        for field in SliceFields::new(message) {
+            let field = field?;
+            match field.tag {
+                1 => saver.filename = text(field.bytes()?)?,
+                2 => saver.save = text(field.bytes()?)?,
+                3 => saver.restore = text(field.bytes()?)?,
+                _ => {}
+            }
+        }
+        Ok(saver)
+    }
+
+    /// The tensors and nodes it names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
+        [&self.filename, &self.save, &self.restore].into_iter().filter(|name| !name.is_empty())
+    }
+
+    /// A saver of nodes that are gone would fail when used.
+    fn survives(&self, names: Names<'_, '_>, fields: &GraphFields) -> bool {
+        let mut nodes = self.names().map(|name| split_reference(name).0);
+        nodes.all(|name| names.has(name) || fields.dangling.contains(name))
+    }
+}

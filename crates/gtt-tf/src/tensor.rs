@@ -1,0 +1,411 @@
+//! `TensorProto` to and from [`Tensor`].
+//!
+//! Elements come as `tensor_content` (packed little-endian, taken without a copy) or as repeated `*_val` fields, where fewer
+//! values than elements mean that the last one repeats, and none means zeros. Types of less than 8 bit take a byte an element
+//! in TensorFlow. Resource and variant tensors cannot be read and stay opaque, as do tensors whose written-out size is out of all
+//! proportion to the file.
+
+use bytes::Bytes;
+use gtt_ir::{DType, Dim, Encoded, Encoding, Shape, Tensor};
+use gtt_wire::{Field, SliceFields, Writer, varints};
+
+use crate::dtype::{from_number, to_number};
+use crate::source::Source;
+use crate::{Error, Name};
+
+/// Decodes a `TensorProto`; `None` when its element type is not one of ours (references, numbers of the future).
+pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<Option<Tensor>, Error> {
+    let Some(parts) = Parts::scan(message)? else { return Ok(None) };
+    let encoded = source.share(message);
+    let tensor = parts.tensor(source)?.map(|tensor| tensor.with_encoded(Encoding::TfTensor, encoded.clone()));
+    Ok(Some(tensor.unwrap_or_else(|| {
+        let encoded = Encoded { encoding: Encoding::TfTensor, bytes: encoded };
+        Tensor::opaque(parts.dtype, &parts.shape, encoded)
+    })))
+}
+
+/// Decodes a shape message: `None` is unknown rank.
+pub(crate) fn decode_shape(message: &[u8]) -> Result<Option<Shape>, Error> {
+    let mut shape = Shape::new();
+    let mut unknown_rank = false;
+    for field in SliceFields::new(message) {
+        let field = field?;
+        match field.tag {
+            2 => {
+                let mut size = 0;
+                for field in SliceFields::new(field.bytes()?) {
+                    let field = field?;
+                    if field.tag == 1 {
+                        size = field.i64()?;
+                    }
+                }
+                shape.push(match size {
+                    -1 => Dim::Unknown,
+                    size if size < -1 => return Err(Error::invalid(format!("dimension of size {size}"))),
+                    size => Dim::Known(size as u64),
+                });
+            }
+            3 => unknown_rank = field.bool()?,
+            _ => {}
+        }
+    }
+    Ok((!unknown_rank).then_some(shape))
+}
+
+/// Writes the fields of a `TensorShapeProto`.
+pub(crate) fn write_shape(shape: Option<&[Dim]>, writer: &mut Writer) {
+    let Some(shape) = shape else { return writer.bool(3, true) };
+    for dim in shape {
+        writer.message(2, |writer| match dim {
+            // Proto3 leaves zeros out.
+            Dim::Known(0) => {}
+            Dim::Known(size) => writer.varint(1, *size),
+            _ => writer.int(1, -1),
+        });
+    }
+}
+
+/// A constant of equal elements that would be larger than this when written out stays opaque: nothing can compute with it, and
+/// a file of a few bytes must not make anybody try.
+const LARGEST_SPLAT: usize = 256 << 20;
+
+struct Parts<'a> {
+    message: &'a [u8],
+    dtype: DType,
+    shape: Vec<usize>,
+    count: usize,
+    content: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn scan(message: &'a [u8]) -> Result<Option<Self>, Error> {
+        let (mut dtype, mut shape, mut content) = (0, &[][..], &[][..]);
+        for field in SliceFields::new(message) {
+            let field = field?;
+            match field.tag {
+                1 => dtype = field.u64()?,
+                2 => shape = field.bytes()?,
+                4 => content = field.bytes()?,
+                _ => {}
+            }
+        }
+        let Some(dtype) = from_number(dtype) else { return Ok(None) };
+        let Some(shape) = decode_shape(shape)? else {
+            return Err(Error::invalid("a constant of unknown rank"));
+        };
+        let extents: Option<Vec<usize>> = shape.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect();
+        let Some(shape) = extents else {
+            return Err(Error::invalid("a constant with an unknown dimension"));
+        };
+        // A bound on bits as well keeps every later product of sizes in range.
+        let count = shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+        let Some(count) = count.filter(|count| count.checked_mul(128).is_some()) else {
+            return Err(Error::invalid(format!("shape {shape:?} has too many elements")));
+        };
+        Ok(Some(Self { message, dtype, shape, count, content }))
+    }
+
+    /// The tensor; `None` when its elements cannot be read.
+    fn tensor(&self, source: &Source) -> Result<Option<Tensor>, Error> {
+        match self.dtype {
+            DType::Resource | DType::Variant => Ok(None),
+            DType::String => self.strings(source),
+            _ if !self.content.is_empty() => self.from_content(source),
+            _ => self.from_values(source),
+        }
+    }
+
+    fn wrong_count(&self, found: usize, unit: &str) -> Error {
+        let Self { dtype, shape, count, .. } = self;
+        Error::invalid(format!("a constant {dtype}{shape:?} of {count} elements has {found} {unit}"))
+    }
+
+    fn from_content(&self, source: &Source) -> Result<Option<Tensor>, Error> {
+        let bits = self.dtype.bits();
+        let expected = self.count * bits.div_ceil(8);
+        if self.content.len() != expected {
+            return Err(self.wrong_count(self.content.len(), &format!("bytes of content, expected {expected}")));
+        }
+        let bytes = if bits < 8 { pack(self.content, bits) } else { source.share(self.content) };
+        self.packed(bytes).map(Some)
+    }
+
+    fn packed(&self, bytes: Bytes) -> Result<Tensor, Error> {
+        Tensor::from_bytes(self.dtype, &self.shape, bytes).map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    fn from_values(&self, source: &Source) -> Result<Option<Tensor>, Error> {
+        let size = self.dtype.bits().div_ceil(8);
+        let values = self.values(source)?;
+        if !values.len().is_multiple_of(size) {
+            return Err(Error::invalid(format!("half an element in a constant {}{:?}", self.dtype, self.shape)));
+        }
+        let found = values.len() / size;
+        if found > self.count {
+            return Err(self.wrong_count(found, "values"));
+        }
+        let sub_byte = self.dtype.bits() < 8;
+        if !sub_byte && found == self.count {
+            return self.packed(values).map(Some);
+        }
+        if !sub_byte && found <= 1 {
+            if self.count * size > LARGEST_SPLAT {
+                return Ok(None);
+            }
+            let element = if found == 0 { vec![0; size].into() } else { values };
+            let tensor = Tensor::splat(self.dtype, &self.shape, element);
+            return tensor.map(Some).map_err(|error| Error::invalid(error.to_string()));
+        }
+        if !source.afford(self.count * size) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(self.count * size);
+        bytes.extend_from_slice(&values);
+        let last = if found == 0 { vec![0; size] } else { values[values.len() - size..].to_vec() };
+        for _ in found..self.count {
+            bytes.extend_from_slice(&last);
+        }
+        let bytes = if sub_byte { pack(&bytes, self.dtype.bits()) } else { bytes.into() };
+        self.packed(bytes).map(Some)
+    }
+
+    /// The `*_val` field of the element type as packed little-endian elements (a byte each under 8 bit).
+    fn values(&self, source: &Source) -> Result<Bytes, Error> {
+        let tag = value_tag(self.dtype);
+        match self.dtype {
+            DType::F32 | DType::Complex64 => self.fixed(source, tag, 4),
+            DType::F64 | DType::Complex128 => self.fixed(source, tag, 8),
+            _ if tag == FLOAT8_VAL => {
+                let mut content = Bytes::new();
+                for field in SliceFields::new(self.message) {
+                    let field = field?;
+                    if field.tag == tag {
+                        content = source.share(field.bytes()?);
+                    }
+                }
+                Ok(content)
+            }
+            _ => {
+                let size = self.dtype.bits().div_ceil(8);
+                let mut values: Vec<u64> = Vec::new();
+                for field in SliceFields::new(self.message) {
+                    let field = field?;
+                    if field.tag == tag {
+                        varints(&field, &mut values, |value| value)?;
+                    }
+                }
+                let bytes: Vec<u8> =
+                    values.iter().flat_map(|value| value.to_le_bytes().into_iter().take(size)).collect();
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    /// A repeated fixed-width field: shared when it is one packed field, as it usually is.
+    fn fixed(&self, source: &Source, tag: u32, size: usize) -> Result<Bytes, Error> {
+        let mut values = gtt_wire::Fixed::new();
+        for field in SliceFields::new(self.message) {
+            let field = field?;
+            if field.tag == tag {
+                let owned = Field { tag, value: own(source, &field), raw: Bytes::new() };
+                values.push(&owned, size)?;
+            }
+        }
+        Ok(values.finish())
+    }
+
+    fn strings(&self, source: &Source) -> Result<Option<Tensor>, Error> {
+        let mut strings = Vec::new();
+        if self.content.is_empty() {
+            for field in SliceFields::new(self.message) {
+                let field = field?;
+                if field.tag == value_tag(DType::String) {
+                    strings.push(source.share(field.bytes()?));
+                }
+            }
+            if strings.len() > self.count {
+                return Err(self.wrong_count(strings.len(), "strings"));
+            }
+            if strings.len() < self.count {
+                if !source.afford(self.count.saturating_mul(size_of::<Bytes>())) {
+                    return Ok(None);
+                }
+                let last = strings.last().cloned().unwrap_or_default();
+                strings.resize(self.count, last);
+            }
+        } else {
+            strings = self.string_list(source)?;
+        }
+        Tensor::from_strings(&self.shape, strings).map(Some).map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    /// Strings as content: all lengths as varints, then all bytes.
+    fn string_list(&self, source: &Source) -> Result<Vec<Bytes>, Error> {
+        let broken = || Error::invalid("string content that is cut short");
+        let mut rest = self.content;
+        let mut lengths = Vec::new();
+        for _ in 0..self.count {
+            let mut length = 0usize;
+            for shift in 0.. {
+                let (&byte, tail) = rest.split_first().ok_or_else(broken)?;
+                rest = tail;
+                if shift >= 5 {
+                    return Err(broken());
+                }
+                length |= usize::from(byte & 0x7f) << (7 * shift);
+                if byte < 0x80 {
+                    break;
+                }
+            }
+            lengths.push(length);
+        }
+        let mut strings = Vec::with_capacity(lengths.len());
+        for length in lengths {
+            let (string, tail) = rest.split_at_checked(length).ok_or_else(broken)?;
+            strings.push(source.share(string));
+            rest = tail;
+        }
+        if rest.is_empty() { Ok(strings) } else { Err(broken()) }
+    }
+}
+
+fn own(source: &Source, field: &Field<&[u8]>) -> gtt_wire::FieldValue<Bytes> {
+    use gtt_wire::FieldValue::*;
+    match field.value {
+        Varint(value) => Varint(value),
+        I64(value) => I64(value),
+        I32(value) => I32(value),
+        Len(slice) => Len(source.share(slice)),
+        Group => Group,
+    }
+}
+
+const FLOAT8_VAL: u32 = 18;
+
+/// The field that holds values of an element type.
+fn value_tag(dtype: DType) -> u32 {
+    use DType::*;
+    match dtype {
+        F32 => 5,
+        F64 => 6,
+        String => 8,
+        Complex64 => 9,
+        I64 => 10,
+        Bool => 11,
+        Complex128 => 12,
+        F16 | BF16 => 13,
+        U32 => 16,
+        U64 => 17,
+        F8E5M2 | F8E4M3FN | F8E4M3FNUZ | F8E4M3B11FNUZ | F8E5M2FNUZ | F8E8M0 | F4E2M1 => FLOAT8_VAL,
+        _ => 7,
+    }
+}
+
+/// From a byte an element to packed bits, low bits first.
+fn pack(bytes: &[u8], bits: usize) -> Bytes {
+    let per_byte = 8 / bits;
+    let mask = (1u8 << bits) - 1;
+    let packed = bytes.chunks(per_byte).map(|chunk| {
+        chunk.iter().enumerate().fold(0, |packed, (index, byte)| packed | (byte & mask) << (index * bits))
+    });
+    packed.collect()
+}
+
+/// From packed bits to a byte an element; signed types are sign-extended, as TensorFlow holds them.
+fn unpack(bytes: &[u8], dtype: DType, count: usize) -> Bytes {
+    let bits = dtype.bits();
+    let per_byte = 8 / bits;
+    let signed = matches!(dtype, DType::I4 | DType::I2);
+    let unpacked = (0..count).map(|index| {
+        let high = bytes[index / per_byte] >> (index % per_byte * bits) << (8 - bits);
+        if signed { (high as i8 >> (8 - bits)) as u8 } else { high >> (8 - bits) }
+    });
+    unpacked.collect()
+}
+
+/// From this many bytes of content on, equal elements are written once.
+const SPLAT_FROM: usize = 17;
+
+/// Writes the fields of a `TensorProto`: verbatim while it is what was read, else as content or as one repeated value.
+pub(crate) fn write(tensor: &Tensor, writer: &mut Writer) -> Result<(), Error> {
+    if let Some(Encoded { encoding: Encoding::TfTensor, bytes }) = tensor.encoded() {
+        writer.raw(bytes);
+        return Ok(());
+    }
+    let dtype = tensor.dtype();
+    let Some(number) = to_number(dtype) else {
+        return Err(Error::unsupported(format!("TensorFlow has no element type {dtype}")));
+    };
+    writer.varint(1, number);
+    let dims: Shape = tensor.shape().iter().map(|&extent| Dim::Known(extent as u64)).collect();
+    writer.message(2, |writer| write_shape(Some(&dims), writer));
+    if let Some(strings) = tensor.strings() {
+        let same = strings.len() > 1 && strings.iter().all(|string| *string == strings[0]);
+        for string in &strings[..if same { 1 } else { strings.len() }] {
+            writer.bytes(value_tag(DType::String), string);
+        }
+        return Ok(());
+    }
+    if tensor.is_empty() {
+        return Ok(());
+    }
+    if let Some(element) = tensor.as_splat().filter(|_| tensor.byte_len() >= SPLAT_FROM) {
+        write_value(dtype, element, writer);
+        return Ok(());
+    }
+    let Some(bytes) = tensor.bytes() else {
+        return Err(Error::unsupported(format!("a constant {tensor:?} that only its own format can write")));
+    };
+    let bytes = if dtype.bits() < 8 { unpack(&bytes, dtype, tensor.len()) } else { bytes };
+    let element = &bytes[..dtype.bits().div_ceil(8)];
+    if bytes.len() >= SPLAT_FROM && bytes.chunks(element.len()).all(|other| other == element) {
+        write_value(dtype, element, writer);
+    } else {
+        writer.bytes(4, &bytes);
+    }
+    Ok(())
+}
+
+/// One element as a `*_val` field.
+fn write_value(dtype: DType, element: &[u8], writer: &mut Writer) {
+    let tag = value_tag(dtype);
+    match dtype {
+        DType::F32 | DType::Complex64 | DType::F64 | DType::Complex128 => writer.slice(tag, element),
+        _ if tag == FLOAT8_VAL => writer.slice(tag, element),
+        _ => {
+            let mut wide = [0; 8];
+            wide[..element.len()].copy_from_slice(element);
+            let value = i64::from_le_bytes(wide);
+            let unused = 64 - 8 * element.len();
+            let signed = matches!(
+                dtype,
+                DType::I8 | DType::I16 | DType::I32 | DType::QI8 | DType::QI16 | DType::QI32 | DType::I4 | DType::I2
+            );
+            writer.packed_ints(tag, [if signed { value << unused >> unused } else { value }]);
+        }
+    }
+}
+
+/// A tensor as a `TensorProto` of its own.
+pub(crate) fn encode(tensor: &Tensor) -> Result<Bytes, Error> {
+    let mut writer = Writer::new();
+    write(tensor, &mut writer)?;
+    Ok(writer.into_bytes())
+}
+
+/// Decodes a `TensorProto` on its own; `None` when its element type is not one of ours.
+pub fn decode_tensor(message: Bytes) -> Result<Option<Tensor>, Error> {
+    let source = Source::new(message);
+    decode(&source, source.file())
+}
+
+/// Encodes a tensor as a `TensorProto`. Fails for element types that TensorFlow does not have.
+pub fn encode_tensor(tensor: &Tensor) -> Result<Bytes, Error> {
+    encode(tensor)
+}
+
+/// A message that names the element type as TensorFlow does.
+pub(crate) fn type_name(dtype: DType) -> Name {
+    let name = to_number(dtype).and_then(crate::dtype::name_of_number);
+    name.map_or_else(|| Name::new(dtype.name()), Name::from)
+}
