@@ -1,33 +1,58 @@
-//! The passes of gtt: one folder each, and this plain list.
-//!
-//! `cargo xtask new-pass NAME` adds a folder and its two lines here.
+//! The passes of gtt: one folder a pass, listed here. The README of each folder is its documentation.
 
 use gtt_rewrite::{PassInfo, Preset, Registry};
 
-/// Every pass, sorted by name.
+mod support;
+
+pub mod fold_batch_norms;
+pub mod fold_constants;
+pub mod fold_old_batch_norms;
+pub mod freeze_initializers;
+pub mod fuse_matmul_and_add;
+pub mod fuse_pad_and_conv;
+pub mod merge_duplicate_nodes;
+pub mod remove_attribute;
+pub mod remove_control_dependencies;
+pub mod remove_device;
+pub mod remove_nodes;
+pub mod sort_by_execution_order;
+pub mod strip_unused_nodes;
+
+/// Every pass.
 pub static PASSES: &[&PassInfo] = &[
-    // Keep sorted.
+    &fold_batch_norms::PASS,
+    &fold_constants::PASS,
+    &fold_old_batch_norms::PASS,
+    &freeze_initializers::PASS,
+    &fuse_matmul_and_add::PASS,
+    &fuse_pad_and_conv::PASS,
+    &merge_duplicate_nodes::PASS,
+    &remove_attribute::PASS,
+    &remove_control_dependencies::PASS,
+    &remove_device::PASS,
+    &remove_nodes::PASS,
+    &sort_by_execution_order::PASS,
+    &strip_unused_nodes::PASS,
 ];
 
-/// Named pipelines: `@name`.
+/// Every named pipeline.
 pub static PRESETS: &[Preset] = &[
     Preset {
         name: "default",
-        summary: "everything that keeps the answers: the pipeline that runs unless another is asked for",
-        pipeline: "freeze_initializers strip_unused_nodes remove_nodes(op=Identity, op=CheckNumerics) \
-                   fixpoint{ fold_constants fold_batch_norms fold_old_batch_norms merge_duplicate_nodes } \
-                   strip_unused_nodes",
+        summary: "what makes a model smaller and faster and keeps its results, in portable ops",
+        pipeline: "freeze_initializers \
+                   fixpoint{ fold_constants remove_nodes(op=Identity, op=StopGradient, op=Dropout) merge_duplicate_nodes } \
+                   fold_batch_norms fuse_pad_and_conv fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes",
     },
     Preset {
         name: "gtt-serving",
-        summary: "the seven transforms of the Graph Transform Tool that make a model smaller for serving",
-        pipeline: "remove_attribute(attribute_name=_class) remove_nodes(op=Identity, op=CheckNumerics) \
-                   strip_unused_nodes fold_constants(ignore_errors=true) fold_batch_norms fold_old_batch_norms \
-                   merge_duplicate_nodes",
+        summary: "the Graph Transform Tool's recipe for a smaller SavedModel",
+        pipeline: "remove_attribute(attribute_name=_class) remove_nodes(op=Identity, op=CheckNumerics) strip_unused_nodes \
+                   fold_constants(ignore_errors=true) fold_batch_norms fold_old_batch_norms merge_duplicate_nodes",
     },
 ];
 
-/// All passes and presets.
+/// All passes and presets, ready for [`gtt_rewrite::Pipeline::parse`].
 pub fn registry() -> Registry {
     Registry::new(PASSES, PRESETS)
 }

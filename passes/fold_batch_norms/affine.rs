@@ -1,0 +1,236 @@
+//! What follows a product: a scale and an offset for each channel.
+
+use gtt_ir::{Dialect, NodeId, Tensor, ValueId};
+use gtt_ops::eval::Call;
+use gtt_ops::views::onnx::BinaryKind;
+use gtt_ops::views::{onnx, tf};
+use gtt_rewrite::{Decline, RuleContext, require};
+
+use super::product::{ChannelAxis, Product};
+
+/// `y = x * scale + offset`, channel by channel.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Affine {
+    pub(crate) scale: Option<Vec<f64>>,
+    pub(crate) offset: Option<Vec<f64>>,
+}
+
+impl Affine {
+    /// Everything is finite: folding would not spread NaN or infinity over other channels' weights.
+    fn checked(self) -> Result<Self, Decline> {
+        let finite = [&self.scale, &self.offset].into_iter().flatten().flatten().all(|element| element.is_finite());
+        require!(finite, "scale or offset are not finite");
+        Ok(self)
+    }
+
+    /// The same for channels `range` only.
+    pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        let part = |all: &Option<Vec<f64>>| all.as_ref().map(|all| all[range.clone()].to_vec());
+        Self { scale: part(&self.scale), offset: part(&self.offset) }
+    }
+}
+
+/// A whole normalisation op: `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`.
+#[derive(Clone, Debug)]
+pub(crate) struct Norm {
+    pub(crate) x: ValueId,
+    pub(crate) y: ValueId,
+    axis: ChannelAxis,
+    gamma: Option<ValueId>,
+    beta: ValueId,
+    mean: ValueId,
+    variance: ValueId,
+    epsilon: f32,
+}
+
+impl Norm {
+    /// The normalisation op at a node; `NotMine` when it is none.
+    pub(crate) fn of(cx: &RuleContext<'_>, id: NodeId) -> Result<Self, Decline> {
+        let node = cx.node(id);
+        let unread = |extra: &[ValueId]| extra.iter().all(|value| cx.value(*value).is_unused());
+        if cx.dialect() == Dialect::Onnx {
+            require!(node.op.is_onnx("BatchNormalization"));
+            let view = onnx::BatchNormalization::of(node, cx.opset()).ok_or(NOT_UNDERSTOOD)?;
+            require!(!view.training, "the normalisation is in training mode");
+            require!(view.spatial, "the statistics are not one for each channel");
+            require!(unread(&view.statistics), "a result other than the first is read");
+            return Ok(Self {
+                x: view.x,
+                y: view.y.ok_or(Decline::NotMine)?,
+                axis: ChannelAxis::Second,
+                gamma: Some(view.scale),
+                beta: view.b,
+                mean: view.mean,
+                variance: view.var,
+                epsilon: view.epsilon,
+            });
+        }
+        if node.op.is_tf("BatchNormWithGlobalNormalization") {
+            let view = tf::BatchNormWithGlobalNormalization::of(node).ok_or(NOT_UNDERSTOOD)?;
+            return Ok(Self {
+                x: view.t,
+                y: view.result.ok_or(Decline::NotMine)?,
+                axis: ChannelAxis::Last,
+                gamma: view.scale_after_normalization.then_some(view.gamma),
+                beta: view.beta,
+                mean: view.m,
+                variance: view.v,
+                epsilon: view.variance_epsilon,
+            });
+        }
+        require!(["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"].iter().any(|op| node.op.is_tf(op)));
+        let view = tf::FusedBatchNorm::of(node).ok_or(NOT_UNDERSTOOD)?;
+        require!(!view.is_training, "the normalisation is in training mode");
+        require!(unread(&view.statistics), "a result other than the first is read");
+        require!(!view.volumetric, "the product is not understood");
+        Ok(Self {
+            x: view.x,
+            y: view.y.ok_or(Decline::NotMine)?,
+            axis: match view.data_format {
+                tf::DataFormat::ChannelsLast => ChannelAxis::Last,
+                tf::DataFormat::ChannelsFirst => ChannelAxis::Second,
+            },
+            gamma: Some(view.scale),
+            beta: view.offset,
+            mean: view.mean,
+            variance: view.variance,
+            epsilon: view.epsilon,
+        })
+    }
+
+    /// It normalises along the channels of the product.
+    pub(crate) fn fits(&self, product: &Product) -> Result<(), Decline> {
+        let same = self.axis == product.axis || product.rank == Some(2);
+        require!(same, "the normalisation runs along another axis than the channels");
+        Ok(())
+    }
+
+    /// Scale and offset for `channels` channels.
+    pub(crate) fn affine(&self, cx: &RuleContext<'_>, channels: usize) -> Result<Affine, Decline> {
+        let statistic = |value: ValueId| {
+            let tensor = constant(cx, value).ok_or(Decline::because("a statistic is not constant"))?;
+            let elements = tensor.to_f64s().filter(|_| tensor.rank() == 1);
+            let elements = elements.ok_or(Decline::because("a statistic is not a float vector"))?;
+            require!(elements.len() == channels, "a statistic does not have one element for each channel");
+            Ok(elements)
+        };
+        let (mean, variance, beta) = (statistic(self.mean)?, statistic(self.variance)?, statistic(self.beta)?);
+        let gamma = self.gamma.map(statistic).transpose()?.unwrap_or_else(|| vec![1.0; channels]);
+        let epsilon = f64::from(self.epsilon);
+        let scale: Vec<f64> =
+            gamma.iter().zip(&variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt()).collect();
+        let offset = beta.iter().zip(&mean).zip(&scale).map(|((beta, mean), scale)| beta - mean * scale).collect();
+        Affine { scale: Some(scale), offset: Some(offset) }.checked()
+    }
+}
+
+/// An element-wise op with one constant operand, or a `BiasAdd`.
+#[derive(Clone, Debug)]
+pub(crate) struct Elementwise {
+    pub(crate) x: ValueId,
+    pub(crate) y: ValueId,
+    pub(crate) kind: BinaryKind,
+    pub(crate) constant: Tensor,
+    /// The constant as a value: kept in place of when its successor is written.
+    pub(crate) operand: ValueId,
+    /// It is a TensorFlow `BiasAdd`.
+    pub(crate) bias_add: Option<ChannelAxis>,
+}
+
+impl Elementwise {
+    /// The op at a node; `NotMine` when it is none or no operand is constant.
+    pub(crate) fn of(cx: &RuleContext<'_>, id: NodeId) -> Result<Self, Decline> {
+        let node = cx.node(id);
+        if cx.dialect() == Dialect::Onnx {
+            require!(node.op.domain == gtt_ir::Domain::ONNX);
+            let view = onnx::Binary::of(node, cx.opset()).ok_or(Decline::NotMine)?;
+            return Self::binary(cx, view.kind, view.a, view.b, view.y);
+        }
+        if let Some(view) = tf::BiasAdd::of(node) {
+            let axis = match view.data_format {
+                tf::DataFormat::ChannelsLast => ChannelAxis::Last,
+                tf::DataFormat::ChannelsFirst => ChannelAxis::Second,
+            };
+            return Ok(Self {
+                x: view.value,
+                y: view.output.ok_or(Decline::NotMine)?,
+                kind: BinaryKind::Add,
+                constant: constant(cx, view.bias).ok_or(Decline::NotMine)?,
+                operand: view.bias,
+                bias_add: Some(axis),
+            });
+        }
+        let view = tf::Binary::of(node).ok_or(Decline::NotMine)?;
+        Self::binary(cx, view.kind, view.x, view.y, view.z)
+    }
+
+    fn binary(
+        cx: &RuleContext<'_>,
+        kind: BinaryKind,
+        a: ValueId,
+        b: ValueId,
+        y: Option<ValueId>,
+    ) -> Result<Self, Decline> {
+        let y = y.ok_or(Decline::NotMine)?;
+        if let Some(constant) = constant(cx, b) {
+            return Ok(Self { x: a, y, kind, constant, operand: b, bias_add: None });
+        }
+        require!(matches!(kind, BinaryKind::Add | BinaryKind::Mul));
+        let constant = constant(cx, a).ok_or(Decline::NotMine)?;
+        Ok(Self { x: b, y, kind, constant, operand: a, bias_add: None })
+    }
+
+    /// It only adds.
+    pub(crate) fn is_offset(&self) -> bool {
+        matches!(self.kind, BinaryKind::Add | BinaryKind::Sub)
+    }
+
+    /// Scale and offset along the channels of a product.
+    pub(crate) fn affine(&self, product: &Product) -> Result<Affine, Decline> {
+        let elements = match self.bias_add {
+            None => product.per_channel(&self.constant)?,
+            Some(axis) => {
+                let fits = axis == product.axis || product.rank == Some(2);
+                let elements = self.constant.to_f64s().filter(|all| fits && all.len() == product.channels);
+                elements.ok_or(Decline::because("the bias does not run along the output channels"))?
+            }
+        };
+        let affine = match self.kind {
+            BinaryKind::Add => Affine { offset: Some(elements), scale: None },
+            BinaryKind::Sub => Affine { offset: Some(elements.iter().map(|x| -x).collect()), scale: None },
+            BinaryKind::Mul => Affine { scale: Some(elements), offset: None },
+            BinaryKind::Div => Affine { scale: Some(elements.iter().map(|x| 1.0 / x).collect()), offset: None },
+        };
+        affine.checked()
+    }
+}
+
+const NOT_UNDERSTOOD: Decline = Decline::Because(std::borrow::Cow::Borrowed("the normalisation is not understood"));
+
+/// Operands of statistics and multipliers are small; nothing larger is evaluated here.
+const MAX_BYTES: usize = 1 << 20;
+/// How many nodes deep constants are evaluated.
+const MAX_DEPTH: usize = 8;
+
+/// The constant a value is, or the small constant that its defining nodes compute from constants.
+pub(crate) fn constant(cx: &RuleContext<'_>, value: ValueId) -> Option<Tensor> {
+    evaluated(cx, value, MAX_DEPTH)
+}
+
+fn evaluated(cx: &RuleContext<'_>, value: ValueId, depth: usize) -> Option<Tensor> {
+    if let Some(tensor) = cx.tensor(value) {
+        return Some(tensor.clone());
+    }
+    let (_, node) = cx.def(value).filter(|_| depth > 0)?;
+    if node.inputs.is_empty() || !gtt_ops::info(&node.op).is_foldable() || !node.control.is_empty() {
+        return None;
+    }
+    let operands: Vec<Tensor> =
+        node.inputs.iter().map(|operand| evaluated(cx, (*operand)?, depth - 1)).collect::<Option<_>>()?;
+    if operands.iter().any(|operand| operand.byte_len() > MAX_BYTES) {
+        return None;
+    }
+    let inputs: Vec<Option<&Tensor>> = operands.iter().map(Some).collect();
+    let call = Call::of(node, cx.opset(), &inputs).max_bytes(MAX_BYTES);
+    cx.evaluator().evaluate(&call).ok()?.into_iter().next()
+}

@@ -1,0 +1,192 @@
+//! Convolutions and matrix products with constant weights, of both dialects.
+
+use gtt_ir::{DType, Dialect, NodeId, Tensor, Use, ValueId};
+use gtt_ops::views::{onnx, tf};
+use gtt_rewrite::{Decline, RuleContext, require};
+
+use super::weights::Layout;
+
+/// Where the channels of a product's result are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChannelAxis {
+    /// Axis 1: ONNX convolutions, TensorFlow's `NCHW`.
+    Second,
+    /// The last axis.
+    Last,
+}
+
+/// Where a product takes its bias.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bias {
+    /// A vector operand, perhaps omitted (ONNX `Conv`, `ConvTranspose`).
+    Vector(Option<ValueId>),
+    /// `beta * c`, broadcast (ONNX `Gemm`).
+    Gemm(Option<ValueId>, f32),
+    /// A node of its own follows (TensorFlow).
+    BiasAdd,
+    /// There is no place for one (ONNX `MatMul`).
+    Nowhere,
+}
+
+/// A product that scales and offsets can be folded into.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    pub(crate) node: NodeId,
+    pub(crate) result: ValueId,
+    pub(crate) weights: ValueId,
+    pub(crate) bias: Bias,
+    pub(crate) dtype: DType,
+    pub(crate) channels: usize,
+    pub(crate) axis: ChannelAxis,
+    /// Rank of the result, if known.
+    pub(crate) rank: Option<usize>,
+    layout: Layout,
+}
+
+impl Product {
+    /// The product that defines `value`; `NotMine` when something else does.
+    pub(crate) fn behind(cx: &RuleContext<'_>, value: ValueId) -> Result<Self, Decline> {
+        let (id, node) = cx.def(value).ok_or(Decline::NotMine)?;
+        let found = match cx.dialect() {
+            Dialect::Onnx => match node.op.name.as_str() {
+                "Conv" if node.op.is_onnx("Conv") => Self::onnx_conv(cx, id, value),
+                "ConvTranspose" if node.op.is_onnx("ConvTranspose") => Self::onnx_conv_transpose(cx, id, value),
+                "Gemm" if node.op.is_onnx("Gemm") => Self::onnx_gemm(cx, id, value),
+                "MatMul" if node.op.is_onnx("MatMul") => Self::onnx_matmul(cx, id, value),
+                _ => return Err(Decline::NotMine),
+            },
+            Dialect::Tf => match node.op.name.as_str() {
+                "Conv2D" | "DepthwiseConv2dNative" | "MatMul" => Self::tf(cx, id, value),
+                _ => return Err(Decline::NotMine),
+            },
+            _ => return Err(Decline::NotMine),
+        }?;
+        require!(found.dtype.is_float() && found.dtype.bits() >= 16, "the weights are not float");
+        Ok(found)
+    }
+
+    fn onnx_conv(cx: &RuleContext<'_>, node: NodeId, result: ValueId) -> Result<Self, Decline> {
+        let view = onnx::Conv::of(cx.node(node), cx.opset()).ok_or(NOT_UNDERSTOOD)?;
+        let weights = weights(cx, view.w)?;
+        let &[channels, ref rest @ ..] = weights.shape() else { return Err(NOT_UNDERSTOOD) };
+        require!(!rest.is_empty(), "the product is not understood");
+        let layout = vec![(channels, true), (rest.iter().product(), false)];
+        Ok(Self {
+            bias: Bias::Vector(view.b),
+            axis: ChannelAxis::Second,
+            rank: Some(weights.rank()),
+            ..Self::new(node, result, view.w, weights, channels, layout)
+        })
+    }
+
+    fn onnx_conv_transpose(cx: &RuleContext<'_>, node: NodeId, result: ValueId) -> Result<Self, Decline> {
+        let view = onnx::ConvTranspose::of(cx.node(node), cx.opset()).ok_or(NOT_UNDERSTOOD)?;
+        let weights = weights(cx, view.w)?;
+        let &[inputs, columns, ref kernel @ ..] = weights.shape() else { return Err(NOT_UNDERSTOOD) };
+        let group = usize::try_from(view.group).ok().filter(|group| *group > 0).ok_or(NOT_UNDERSTOOD)?;
+        require!(inputs % group == 0, "the product is not understood");
+        let layout =
+            vec![(group, true), (inputs / group, false), (columns, true), (kernel.iter().product::<usize>(), false)];
+        Ok(Self {
+            bias: Bias::Vector(view.b),
+            axis: ChannelAxis::Second,
+            rank: Some(weights.rank()),
+            ..Self::new(node, result, view.w, weights, group * columns, layout)
+        })
+    }
+
+    fn onnx_gemm(cx: &RuleContext<'_>, node: NodeId, result: ValueId) -> Result<Self, Decline> {
+        let view = onnx::Gemm::of(cx.node(node), cx.opset()).ok_or(NOT_UNDERSTOOD)?;
+        let weights = weights(cx, view.b)?;
+        let (channels, layout) = matrix_layout(weights, view.trans_b)?;
+        let bias = Bias::Gemm(view.c, view.beta);
+        Ok(Self { bias, rank: Some(2), ..Self::new(node, result, view.b, weights, channels, layout) })
+    }
+
+    fn onnx_matmul(cx: &RuleContext<'_>, node: NodeId, result: ValueId) -> Result<Self, Decline> {
+        let view = onnx::MatMul::of(cx.node(node), cx.opset()).ok_or(NOT_UNDERSTOOD)?;
+        let weights = weights(cx, view.b)?;
+        let (channels, layout) = matrix_layout(weights, false)?;
+        let rank = cx.ty(view.a).rank().filter(|rank| *rank >= 1);
+        Ok(Self { rank, ..Self::new(node, result, view.b, weights, channels, layout) })
+    }
+
+    fn tf(cx: &RuleContext<'_>, id: NodeId, result: ValueId) -> Result<Self, Decline> {
+        let node = cx.node(id);
+        let axis_of = |format: tf::DataFormat| match format {
+            tf::DataFormat::ChannelsLast => ChannelAxis::Last,
+            tf::DataFormat::ChannelsFirst => ChannelAxis::Second,
+        };
+        let conv_shape = |weights: &Tensor| <[usize; 4]>::try_from(weights.shape()).map_err(|_| NOT_UNDERSTOOD);
+        if let Some(view) = tf::Conv2D::of(node) {
+            let weights = weights(cx, view.filter)?;
+            let [height, width, inputs, channels] = conv_shape(weights)?;
+            let layout = vec![(height * width * inputs, false), (channels, true)];
+            let product = Self::new(id, result, view.filter, weights, channels, layout);
+            return Ok(Self { bias: Bias::BiasAdd, axis: axis_of(view.data_format), rank: Some(4), ..product });
+        }
+        if let Some(view) = tf::DepthwiseConv2dNative::of(node) {
+            let weights = weights(cx, view.filter)?;
+            let [height, width, inputs, multiplier] = conv_shape(weights)?;
+            let layout = vec![(height * width, false), (inputs * multiplier, true)];
+            let product = Self::new(id, result, view.filter, weights, inputs * multiplier, layout);
+            return Ok(Self { bias: Bias::BiasAdd, axis: axis_of(view.data_format), rank: Some(4), ..product });
+        }
+        let view = tf::MatMul::of(node).ok_or(NOT_UNDERSTOOD)?;
+        let weights = weights(cx, view.b)?;
+        let (channels, layout) = matrix_layout(weights, view.transpose_b)?;
+        let product = Self::new(id, result, view.b, weights, channels, layout);
+        Ok(Self { bias: Bias::BiasAdd, rank: Some(2), ..product })
+    }
+
+    fn new(node: NodeId, result: ValueId, id: ValueId, weights: &Tensor, channels: usize, layout: Layout) -> Self {
+        let dtype = weights.dtype();
+        let (bias, axis, rank) = (Bias::Nowhere, ChannelAxis::Last, None);
+        Self { node, result, weights: id, bias, dtype, channels, axis, rank, layout }
+    }
+
+    /// The weights with every output channel scaled.
+    pub(crate) fn scaled_weights(&self, cx: &RuleContext<'_>, scale: &[f64]) -> Result<Tensor, Decline> {
+        let graph = cx.graph();
+        let weights = graph.tensor(self.weights).ok_or(Decline::because("the weights belong to an enclosing graph"))?;
+        let mut readers = graph.value(self.weights).uses().iter().filter(|used| !matches!(used, Use::Control { .. }));
+        let only = matches!(readers.next(), Some(Use::Operand { node, .. }) if *node == self.node);
+        require!(only && readers.next().is_none(), "the weights are used elsewhere");
+        super::weights::scaled(weights, &self.layout, scale)
+    }
+
+    /// The elements of a constant that is broadcast against the product's result, one a channel.
+    pub(crate) fn per_channel(&self, constant: &Tensor) -> Result<Vec<f64>, Decline> {
+        let elements = constant.to_f64s().ok_or(Decline::because("the constant is not float"))?;
+        require!(constant.dtype() == self.dtype, "the constant is of another element type");
+        let rank = self.rank.unwrap_or(1);
+        require!(constant.rank() <= rank, "the constant may broadcast the result to a higher rank");
+        if let [element] = elements[..] {
+            return Ok(vec![element; self.channels]);
+        }
+        let from_end = match self.axis {
+            ChannelAxis::Last => 0,
+            ChannelAxis::Second => rank - 2,
+        };
+        let fits = constant.shape().iter().rev().enumerate().all(|(position, &extent)| {
+            if position == from_end { extent == self.channels } else { extent == 1 }
+        });
+        require!(fits && elements.len() == self.channels, "the constant does not run along the output channels");
+        Ok(elements)
+    }
+}
+
+const NOT_UNDERSTOOD: Decline = Decline::Because(std::borrow::Cow::Borrowed("the product is not understood"));
+
+fn weights<'a>(cx: &RuleContext<'a>, value: ValueId) -> Result<&'a Tensor, Decline> {
+    cx.tensor(value).ok_or(Decline::because("the weights are not constant"))
+}
+
+fn matrix_layout(weights: &Tensor, transposed: bool) -> Result<(usize, Layout), Decline> {
+    let &[rows, columns] = weights.shape() else { return Err(Decline::because("the weights are not a matrix")) };
+    if transposed {
+        Ok((rows, vec![(rows, true), (columns, false)]))
+    } else {
+        Ok((columns, vec![(rows, false), (columns, true)]))
+    }
+}

@@ -1,0 +1,147 @@
+#![doc = include_str!("README.md")]
+
+use gtt_ir::{Graph, GraphId, Node, NodeId, Site, Use, ValueId, traverse};
+use gtt_ops::Effects;
+use gtt_rewrite::{Args, ArgError, Error, Pass, PassContext, PassInfo};
+use rustc_hash::FxHashMap;
+
+mod key;
+
+use key::{ConstantKey, node_hash, same_node};
+
+/// Its description.
+pub static PASS: PassInfo = PassInfo {
+    aliases: &["merge_duplicates", "eliminate_common_subexpression", "eliminate_duplicate_initializer"],
+    ..PassInfo::new(
+        "merge_duplicate_nodes",
+        "merge nodes that compute the same, and constants of equal content",
+        include_str!("README.md"),
+        build,
+    )
+};
+
+fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(MergeDuplicateNodes))
+}
+
+struct MergeDuplicateNodes;
+
+impl Pass for MergeDuplicateNodes {
+    fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        for graph in cx.graphs() {
+            merge_constants(cx, graph);
+            merge_nodes(cx, graph)?;
+        }
+        Ok(())
+    }
+}
+
+/// Constants in the order of the file are compared with earlier ones of the same key, content last: bytes are only read where
+/// type, shape, device and a sample of the content agree.
+fn merge_constants(cx: &mut PassContext<'_>, id: GraphId) {
+    let graph = cx.graph(id);
+    let mut constants: Vec<ValueId> = graph.constants().map(|(value, _, _)| value).collect();
+    constants.sort_by_key(|&value| (graph.rank(Site::Const(value)), value));
+    let mut groups: FxHashMap<ConstantKey, Vec<ValueId>> = FxHashMap::default();
+    let mut pairs: Vec<(ValueId, ValueId)> = Vec::new();
+    for &value in &constants {
+        let Some(constant) = graph.value(value).constant() else { continue };
+        if !constant.tensor.is_readable() {
+            continue;
+        }
+        let group = groups.entry(ConstantKey::of(constant)).or_default();
+        match group.iter().find(|&&first| graph.tensor(first) == Some(&constant.tensor)) {
+            Some(&first) => pairs.push((first, value)),
+            None => group.push(value),
+        }
+    }
+    for (first, second) in pairs {
+        if is_port(cx.graph(id), second) {
+            cx.decline_with("equal_constant", "a public constant stays", |model| {
+                model.graph(id).value(second).name.to_string()
+            });
+            continue;
+        }
+        if !cx.permit_with("equal_constant", |model| model.graph(id).value(second).name.to_string()) {
+            return;
+        }
+        let mut editor = cx.edit(id);
+        editor.replace_control_uses(Site::Const(second), Some(Site::Const(first)));
+        editor.replace_uses(second, first);
+        editor.erase_value(second);
+    }
+}
+
+fn is_port(graph: &Graph, value: ValueId) -> bool {
+    graph.value(value).uses().iter().any(|used| matches!(used, Use::Output { .. } | Use::Input { .. }))
+}
+
+fn has_port(graph: &Graph, node: &Node) -> bool {
+    node.results().any(|value| is_port(graph, value))
+}
+
+/// In execution order, so that operands are merged before their readers are compared.
+fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
+    let order = traverse::topological(cx.model(), cx.graph(id))
+        .map_err(|cycle| Error::failed(cx.model().place(id), format!("{} nodes lie in a cycle", cycle.len())))?;
+    let mut groups: FxHashMap<u64, Vec<NodeId>> = FxHashMap::default();
+    for second in order {
+        let graph = cx.graph(id);
+        let node = graph.node(second);
+        let info = gtt_ops::info(&node.op);
+        if !info.is_mergeable() {
+            if info.effects == Effects::Random {
+                cx.decline("equal_node", id, second, "the op draws random numbers");
+            }
+            continue;
+        }
+        if node.attrs.graphs().next().is_some() || (node.results().next().is_none() && node.control_uses.is_empty()) {
+            continue;
+        }
+        let group = groups.entry(node_hash(node)).or_default();
+        let Some(position) = group.iter().position(|&first| same_node(graph.node(first), node)) else {
+            group.push(second);
+            continue;
+        };
+        let first = group[position];
+        let (stays, goes) = match (has_port(graph, graph.node(first)), has_port(graph, node)) {
+            (true, true) => {
+                cx.decline("equal_node", id, second, "both results are public");
+                continue;
+            }
+            (false, true) => (second, first),
+            _ => (first, second),
+        };
+        if graph.kept().contains(&goes) {
+            cx.decline("equal_node", id, goes, "the node is a target");
+            continue;
+        }
+        if !cx.permit("equal_node", id, goes) {
+            return Ok(());
+        }
+        group[position] = stays;
+        merge(cx, id, stays, goes);
+    }
+    Ok(())
+}
+
+fn merge(cx: &mut PassContext<'_>, id: GraphId, stays: NodeId, goes: NodeId) {
+    let (from, to) = (cx.graph(id).node(goes), cx.graph(id).node(stays));
+    let rank = from.rank.min(to.rank);
+    let earlier = rank < to.rank;
+    let slots = from.outputs.len();
+    let mut editor = cx.edit(id);
+    for slot in 0..slots {
+        let Some(old) = editor.graph().node(goes).output(slot) else { continue };
+        if editor.graph().value(old).is_unused() {
+            continue;
+        }
+        let new = editor.result(stays, slot);
+        editor.replace_uses(old, new);
+    }
+    editor.replace_control_uses(Site::Node(goes), Some(Site::Node(stays)));
+    if earlier {
+        editor.set_node_rank(stays, rank);
+    }
+    editor.erase_node(goes);
+}

@@ -1,0 +1,58 @@
+//! What several passes need.
+
+use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};
+use gtt_rewrite::PassContext;
+use rustc_hash::FxHashSet;
+
+/// Changes the attributes or device of a constant; its tensor stays.
+pub(crate) fn update_constant(
+    cx: &mut PassContext<'_>,
+    graph: GraphId,
+    value: ValueId,
+    change: impl FnOnce(&mut ConstMeta),
+) {
+    let Some(constant) = cx.graph(graph).value(value).constant() else { return };
+    let mut constant = constant.clone();
+    if let Some(meta) = &mut constant.meta {
+        change(meta);
+    }
+    cx.edit(graph).set_constant(value, constant);
+}
+
+/// Nodes and constants in the order of the file.
+pub(crate) fn sites_by_rank(cx: &PassContext<'_>, graph: GraphId) -> Vec<Site> {
+    let within = cx.graph(graph);
+    let nodes = within.nodes().map(|(id, _)| Site::Node(id));
+    let constants = within.constants().map(|(id, _, _)| Site::Const(id));
+    let mut sites: Vec<Site> = nodes.chain(constants).collect();
+    sites.sort_by_key(|&site| (within.rank(site), site));
+    sites
+}
+
+/// An op pattern of the Graph Transform Tool: `*`, `A`, `A|B|C`.
+#[derive(Clone, Debug)]
+pub(crate) struct OpPattern(Option<FxHashSet<String>>);
+
+impl OpPattern {
+    /// Reads a pattern; surrounding blanks of names do not matter.
+    pub(crate) fn new(text: &str) -> Self {
+        let names: FxHashSet<String> = text.split('|').map(|name| name.trim().to_owned()).collect();
+        Self(if names.contains("*") { None } else { Some(names) })
+    }
+
+    /// The node's op is one of the pattern's, by its plain name or `domain::name`.
+    pub(crate) fn matches(&self, node: &Node) -> bool {
+        let Some(names) = &self.0 else { return true };
+        names.contains(node.op.name.as_str()) || names.contains(&node.op.to_string())
+    }
+
+    /// A constant counts as an op of this name.
+    pub(crate) fn matches_name(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|names| names.contains(name))
+    }
+}
+
+/// Ids of all nodes of a graph in the order of the file.
+pub(crate) fn nodes_by_rank(cx: &PassContext<'_>, graph: GraphId) -> Vec<NodeId> {
+    gtt_ir::traverse::by_rank(cx.graph(graph))
+}
