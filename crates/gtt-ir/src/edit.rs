@@ -186,14 +186,20 @@ impl<'m> Editor<'m> {
         }
     }
 
-    /// Makes an ONNX input with a default a constant: it can no longer be overridden, and its port goes.
-    pub fn freeze_input(&mut self, input: ValueId) {
+    /// Makes ONNX inputs with a default constants: they can no longer be overridden, and their ports go.
+    pub fn freeze_inputs(&mut self, inputs: &[ValueId]) {
+        if inputs.is_empty() {
+            return;
+        }
         let graph = self.touch();
-        let value = &mut graph.values[input];
-        let Def::Input { default } = &mut value.def else { panic!("`{}` is not an input", value.name) };
-        let Some(constant) = default.take() else { panic!("input `{}` has no default", value.name) };
-        value.def = Def::Const(constant);
-        graph.inputs.retain(|port| port.value != input);
+        for &input in inputs {
+            let value = &mut graph.values[input];
+            let Def::Input { default } = &mut value.def else { panic!("`{}` is not an input", value.name) };
+            let Some(constant) = default.take() else { panic!("input `{}` has no default", value.name) };
+            value.def = Def::Const(constant);
+        }
+        let (values, ports) = (&graph.values, &mut graph.inputs);
+        ports.retain(|port| !matches!(values[port.value].def, Def::Const(_)));
     }
 
     /// Declares a TensorFlow tensor as fed.
