@@ -2,7 +2,9 @@
 //!
 //! ```sh
 //! cargo run -p gtt-tf --example roundtrip -- model.pb graph.pbtxt saved_model_folder …
-//! cargo run -p gtt-tf --example roundtrip -- --out folder model.pb …   # also writes each file there
+//! cargo run -p gtt-tf --example roundtrip -- --out folder model.pb …          # also writes each model there
+//! cargo run -p gtt-tf --example roundtrip -- --out folder --text model.pb …   # in the text format
+//! cargo run -p gtt-tf --example roundtrip -- --out folder --binary graph.pbtxt …
 //! ```
 //!
 //! Binary files are compared byte for byte. Text is read, printed, read and printed again; the two prints must agree.
@@ -22,10 +24,14 @@ fn main() -> ExitCode {
         arguments.remove(0);
         out = (!arguments.is_empty()).then(|| arguments.remove(0).into());
     }
+    let mut form = None;
+    if arguments.first().is_some_and(|first| first == "--text" || first == "--binary") {
+        form = Some(arguments.remove(0) == "--text");
+    }
     let mut failed = false;
     for argument in &arguments {
         let started = Instant::now();
-        let verdict = check(Path::new(argument), out.as_deref());
+        let verdict = check(Path::new(argument), out.as_deref(), form);
         let took = started.elapsed().as_secs_f64() * 1e3;
         let (ok, text) = match verdict {
             Ok((same, text)) => (same, text),
@@ -37,7 +43,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failed))
 }
 
-fn check(path: &Path, out: Option<&Path>) -> Result<(bool, String), Box<dyn std::error::Error>> {
+fn check(path: &Path, out: Option<&Path>, form: Option<bool>) -> Result<(bool, String), Box<dyn std::error::Error>> {
     let options = ReadOptions { allow_variables: true, ..ReadOptions::default() };
     let model = gtt_tf::read_with(path, &options)?;
     gtt_ir::verify(&model)?;
@@ -58,7 +64,7 @@ fn check(path: &Path, out: Option<&Path>) -> Result<(bool, String), Box<dyn std:
     };
     if let Some(out) = out {
         let name = path.to_string_lossy().trim_matches('/').replace('/', "_");
-        gtt_tf::write(&model, &out.join(name), &WriteOptions { text })?;
+        gtt_tf::write(&model, &out.join(name), &WriteOptions { text: form.unwrap_or(text) })?;
     }
     let parts = gtt_tf::encode(&model, &WriteOptions { text })?;
     if text {

@@ -110,8 +110,8 @@ impl<'a> Parts<'a> {
         match self.dtype {
             DType::Resource | DType::Variant => Ok(None),
             DType::String => self.strings(source),
-            _ if !self.content.is_empty() => self.from_content(source),
-            _ => self.from_values(source),
+            _ if !self.content.is_empty() => self.read_content(source),
+            _ => self.read_values(source),
         }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Parts<'a> {
         Error::invalid(format!("a constant {dtype}{shape:?} of {count} elements has {found} {unit}"))
     }
 
-    fn from_content(&self, source: &Source) -> Result<Option<Tensor>, Error> {
+    fn read_content(&self, source: &Source) -> Result<Option<Tensor>, Error> {
         let bits = self.dtype.bits();
         let expected = self.count * bits.div_ceil(8);
         if self.content.len() != expected {
@@ -134,7 +134,7 @@ impl<'a> Parts<'a> {
         Tensor::from_bytes(self.dtype, &self.shape, bytes).map_err(|error| Error::invalid(error.to_string()))
     }
 
-    fn from_values(&self, source: &Source) -> Result<Option<Tensor>, Error> {
+    fn read_values(&self, source: &Source) -> Result<Option<Tensor>, Error> {
         let size = self.dtype.bits().div_ceil(8);
         let values = self.values(source)?;
         if !values.len().is_multiple_of(size) {

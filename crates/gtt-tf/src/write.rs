@@ -75,6 +75,11 @@ pub fn encode_graph_def(model: &Model) -> Result<Vec<Bytes>, Error> {
     encode_graph(model, &WriteOptions::default())
 }
 
+/// The model's main graph as a `GraphDef` in protobuf's text format, whatever file it came from.
+pub fn encode_pbtxt(model: &Model) -> Result<Vec<Bytes>, Error> {
+    encode_graph(model, &WriteOptions { text: true })
+}
+
 fn encode_graph(model: &Model, options: &WriteOptions) -> Result<Vec<Bytes>, Error> {
     check_dialect(model)?;
     let mut writer = Writer::new();

@@ -1,7 +1,5 @@
 //! From the binary form to text, as protobuf prints it: fields by number, maps by key, two blanks a level.
 
-use std::fmt::Write;
-
 use gtt_wire::{FieldValue, SliceFields, f32s, f64s, varints};
 
 use super::DEPTH;
@@ -188,16 +186,12 @@ fn float(value: f32) -> String {
     if !value.is_finite() {
         return special(f64::from(value));
     }
-    let shortest = (6..9).map(|digits| general(f64::from(value), digits)).find(|text| text.parse() == Ok(value));
-    shortest.unwrap_or_else(|| general(f64::from(value), 9))
+    let rounded = (5..9).map(|decimals| format!("{value:.decimals$e}")).find(|text| text.parse() == Ok(value));
+    plain(rounded.and_then(|text| text.parse().ok()).unwrap_or(f64::from(value)))
 }
 
 fn double(value: f64) -> String {
-    if !value.is_finite() {
-        return special(value);
-    }
-    let shortest = (15..17).map(|digits| general(value, digits)).find(|text| text.parse() == Ok(value));
-    shortest.unwrap_or_else(|| general(value, 17))
+    if value.is_finite() { plain(value) } else { special(value) }
 }
 
 fn special(value: f64) -> String {
@@ -208,20 +202,14 @@ fn special(value: f64) -> String {
     }
 }
 
-/// C's `%.{digits}g`.
-fn general(value: f64, digits: usize) -> String {
-    let scientific = format!("{value:.*e}", digits - 1);
+/// As Python prints numbers, since most text graphs are written by it: `0.0`, `1e-05`, `1e+16`.
+fn plain(value: f64) -> String {
+    let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trimmed = |text: &str| -> String {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
-    };
-    if exponent < -4 || exponent >= digits as i32 {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let mut out = trimmed(mantissa);
-        let _ = write!(out, "e{sign}{:02}", exponent.abs());
-        return out;
+    if (-4..16).contains(&exponent) {
+        return format!("{value:?}");
     }
-    let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
-    trimmed(&format!("{value:.decimals$}"))
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
