@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, NodeId};
+use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId};
 use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
 
@@ -188,14 +188,15 @@ impl std::fmt::Debug for PassContext<'_> {
 
 /// A node in graph terms, e.g. `main/conv1`; a nameless node by its first result or its op.
 pub fn place(model: &Model, graph: GraphId, node: NodeId) -> String {
-    let within = model.graph(graph);
-    let node = within.node(node);
-    let named = if !node.name.is_empty() {
-        &node.name
-    } else {
-        node.results().next().map_or(&node.op.name, |result| &within.value(result).name)
-    };
-    format!("{}/{named}", model.place(graph))
+    format!("{}/{}", model.place(graph), label(model.graph(graph), node))
+}
+
+pub(crate) fn label(graph: &Graph, node: NodeId) -> Name {
+    let node = graph.node(node);
+    if !node.name.is_empty() {
+        return node.name.clone();
+    }
+    node.results().next().map_or(&node.op.name, |result| &graph.value(result).name).clone()
 }
 
 pub(crate) fn opset_of(model: &Model, graph: GraphId) -> i64 {

@@ -1,10 +1,316 @@
 //! The driver: shows nodes to rules and applies what they return.
+//!
+//! Every node is visited in execution order; after a rewrite the new and changed nodes and those around them are visited
+//! again, and when nothing is left to visit, all nodes once more, until a whole sweep rewrites nothing. A rewrite costs as
+//! much as it touches; a sweep is linear. A rule set that goes on and on is stopped by a hard bound and named.
 
-use crate::{Error, PassContext, Rule};
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-/// Shows every node of the pass's graphs to every rule, in execution order, and applies the rewrites, until nothing applies
-/// any more.
+use gtt_ir::{Graph, GraphId, Id, Model, NodeId, Type, ValueId, traverse};
+use gtt_ops::infer::Types;
+use rustc_hash::FxHashMap;
+
+use crate::context::opset_of;
+use crate::control::{self, EffectsBehind};
+use crate::names::Names;
+use crate::rewrite::Rewrite;
+use crate::splice::{Splice, replacements, validate};
+use crate::{Decline, Error, PassContext, Rule, RuleContext};
+
+/// Whole sweeps for one call, the last of which rewrites nothing unless rewrites are hard to find.
+const MAX_SWEEPS: usize = 8;
+
+/// Rewrites for one call: this many for each node there was, and some more.
+const REWRITES_PER_NODE: u64 = 32;
+const REWRITES_AT_LEAST: u64 = 4096;
+
+/// Readers of a changed node are visited again this far off, past nodes with few readers only.
+const NEAR_STEPS: usize = 3;
+const FEW_READERS: usize = 4;
+
+/// Shows every node of the pass's graphs to every rule, and applies the rewrites, until nothing applies any more. At each node
+/// the first rule that does not decline wins; order the rules from the largest pattern to the smallest.
+///
+/// An error is a bug in a rule (it speaks of erased things, contradicts a type, never stops) and names it.
 pub fn apply_rules(cx: &mut PassContext<'_>, rules: &[&dyn Rule]) -> Result<(), Error> {
-    let _ = (cx, rules);
-    Ok(())
+    Driver::new(cx, rules).run(true)
+}
+
+/// The same, but every node that is there at the start is visited once, and no node that a rewrite makes.
+pub fn apply_rules_once(cx: &mut PassContext<'_>, rules: &[&dyn Rule]) -> Result<(), Error> {
+    Driver::new(cx, rules).run(false)
+}
+
+struct Driver<'c, 'a, 'r> {
+    cx: &'c mut PassContext<'a>,
+    rules: &'r [&'r dyn Rule],
+    types: OnceCell<Arc<Types>>,
+    newer: FxHashMap<(GraphId, ValueId), Type>,
+    names: Option<Names>,
+    effects: EffectsBehind,
+    refusals: FxHashMap<(GraphId, NodeId, usize), Cow<'static, str>>,
+    rewrites: u64,
+    limit: u64,
+}
+
+/// Nodes to visit, each at most once at a time.
+struct Queue {
+    nodes: VecDeque<NodeId>,
+    queued: Vec<bool>,
+}
+
+impl Queue {
+    fn of(model: &Model, graph: &Graph) -> Self {
+        // A model with a cycle is still visited; the verifier has its say after the pass.
+        let order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
+        let mut queued = vec![false; graph.node_bound()];
+        for node in &order {
+            queued[node.index()] = true;
+        }
+        Self { nodes: order.into(), queued }
+    }
+
+    fn pop(&mut self) -> Option<NodeId> {
+        let node = self.nodes.pop_front()?;
+        self.queued[node.index()] = false;
+        Some(node)
+    }
+
+    fn push(&mut self, node: NodeId) {
+        if self.queued.len() <= node.index() {
+            self.queued.resize(node.index() + 1, false);
+        }
+        if !std::mem::replace(&mut self.queued[node.index()], true) {
+            self.nodes.push_back(node);
+        }
+    }
+
+    /// The node, and readers near by: their patterns may reach it.
+    fn push_around(&mut self, graph: &Graph, node: NodeId, steps: usize) {
+        let Some(found) = graph.get_node(node) else { return };
+        self.push(node);
+        if steps == 0 {
+            return;
+        }
+        for result in found.results() {
+            let uses = graph.value(result).uses();
+            if uses.len() > FEW_READERS {
+                continue;
+            }
+            for used in uses {
+                if let gtt_ir::Use::Operand { node, .. } = used {
+                    self.push_around(graph, *node, steps - 1);
+                }
+            }
+        }
+    }
+}
+
+/// What became of a visit.
+enum Visit {
+    Nothing,
+    Rewritten,
+    Exhausted,
+}
+
+impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
+    fn new(cx: &'c mut PassContext<'a>, rules: &'r [&'r dyn Rule]) -> Self {
+        let graphs = cx.graphs();
+        let nodes: u64 = graphs.iter().map(|&graph| cx.graph(graph).node_count() as u64).sum();
+        Self {
+            cx,
+            rules,
+            types: OnceCell::new(),
+            newer: FxHashMap::default(),
+            names: None,
+            effects: EffectsBehind::default(),
+            refusals: FxHashMap::default(),
+            rewrites: 0,
+            limit: REWRITES_AT_LEAST + REWRITES_PER_NODE * nodes,
+        }
+    }
+
+    fn run(mut self, revisit: bool) -> Result<(), Error> {
+        if let Some((revision, types)) = self.cx.session.types.take()
+            && revision == self.cx.model.revision()
+        {
+            self.types = OnceCell::from(types);
+        }
+        for _ in 0..if revisit { MAX_SWEEPS } else { 1 } {
+            let before = self.rewrites;
+            for graph in self.cx.graphs() {
+                if self.cx.get_graph(graph).is_some() && !self.sweep(graph, revisit)? {
+                    self.write_down_refusals();
+                    return Ok(());
+                }
+            }
+            if self.rewrites == before {
+                break;
+            }
+            self.types = OnceCell::new();
+            self.newer.clear();
+            self.effects = EffectsBehind::default();
+        }
+        if let Some(types) = self.types.take()
+            && self.newer.is_empty()
+        {
+            self.cx.session.types = Some((self.cx.model.revision(), types));
+        }
+        self.write_down_refusals();
+        Ok(())
+    }
+
+    /// Visits a graph; `false` when no rewrite is allowed any more.
+    fn sweep(&mut self, graph: GraphId, revisit: bool) -> Result<bool, Error> {
+        let mut queue = Queue::of(self.cx.model, self.cx.graph(graph));
+        let opset = opset_of(self.cx.model, graph);
+        while let Some(node) = queue.pop() {
+            if self.cx.graph(graph).get_node(node).is_none() {
+                continue;
+            }
+            for index in 0..self.rules.len() {
+                match self.visit(graph, opset, node, index, revisit.then_some(&mut queue))? {
+                    Visit::Nothing => {}
+                    Visit::Rewritten => break,
+                    Visit::Exhausted => return Ok(false),
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn visit(
+        &mut self,
+        graph: GraphId,
+        opset: i64,
+        node: NodeId,
+        index: usize,
+        queue: Option<&mut Queue>,
+    ) -> Result<Visit, Error> {
+        let rule = self.rules[index];
+        let cx = RuleContext {
+            model: self.cx.model,
+            graph,
+            opset,
+            evaluator: self.cx.evaluator,
+            types: &self.types,
+            newer: &self.newer,
+        };
+        let found = rule.apply(&cx, node);
+        let found = found.and_then(|rewrite| if rewrite.is_empty() { Err(Decline::NotMine) } else { Ok(rewrite) });
+        let planned = match found {
+            Ok(rewrite) => {
+                validate(self.cx.model, graph, &rewrite).map_err(|bug| self.bug(rule, graph, node, &bug))?;
+                control::plan(self.cx.model, graph, &rewrite, &mut self.effects).map(|plan| (rewrite, plan))
+            }
+            Err(decline) => Err(decline),
+        };
+        let (rewrite, plan) = match planned {
+            Ok(planned) => planned,
+            Err(Decline::Because(reason)) => {
+                self.refusals.insert((graph, node, index), reason);
+                return Ok(Visit::Nothing);
+            }
+            Err(Decline::NotMine) => {
+                if !self.refusals.is_empty() {
+                    self.refusals.remove(&(graph, node, index));
+                }
+                return Ok(Visit::Nothing);
+            }
+        };
+        if !self.refusals.is_empty() {
+            self.refusals.remove(&(graph, node, index));
+        }
+        if self.rewrites >= self.limit {
+            let bug = format!("it was still rewriting after {} rewrites: rules undo each other", self.rewrites);
+            return Err(self.bug(rule, graph, node, &bug));
+        }
+        if !self.cx.permit(rule.name(), graph, node) {
+            return Ok(Visit::Exhausted);
+        }
+        self.rewrites += 1;
+        self.splice(rule, graph, node, rewrite, plan, queue)?;
+        Ok(Visit::Rewritten)
+    }
+
+    fn splice(
+        &mut self,
+        rule: &dyn Rule,
+        graph: GraphId,
+        node: NodeId,
+        rewrite: Rewrite,
+        plan: control::ControlPlan,
+        queue: Option<&mut Queue>,
+    ) -> Result<(), Error> {
+        let types: FxHashMap<ValueId, Type> =
+            replacements(&rewrite).into_iter().map(|(old, _)| (old, self.known_type(graph, old))).collect();
+        let label = crate::context::label(self.cx.graph(graph), node);
+        let names = self.names.get_or_insert_with(|| Names::of(self.cx.model));
+        let spliced = Splice::apply(self.cx.model.edit(graph), names, node, plan, &types, &rewrite);
+        let touched = spliced.map_err(|bug| self.bug_at(rule, graph, &label, &bug))?;
+        if self.types.get().is_some() {
+            self.newer.extend(touched.typed.into_iter().map(|(value, ty)| ((graph, value), ty)));
+            self.infer(rule, graph, &label, &touched.changed)?;
+        }
+        if let Some(queue) = queue {
+            let graph = self.cx.graph(graph);
+            for node in touched.changed {
+                queue.push_around(graph, node, NEAR_STEPS);
+            }
+            for node in touched.near {
+                queue.push_around(graph, node, NEAR_STEPS - 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Infers the results of new and changed nodes, and compares with what they replace.
+    fn infer(&mut self, rule: &dyn Rule, graph: GraphId, label: &str, changed: &[NodeId]) -> Result<(), Error> {
+        let Some(types) = self.types.get_mut() else { return Ok(()) };
+        let alive = changed.iter().copied().filter(|&node| self.cx.model.graph(graph).get_node(node).is_some());
+        let alive: Vec<NodeId> = alive.collect();
+        Arc::make_mut(types).refresh(self.cx.model, graph, alive.iter().copied());
+        let within = self.cx.model.graph(graph);
+        for result in alive.iter().flat_map(|&node| within.node(node).results()) {
+            let inferred = types.get(graph, result);
+            let expected = self.newer.get(&(graph, result)).unwrap_or(&Type::Unknown);
+            if crate::contract::contradict(inferred, expected) {
+                let name = &within.value(result).name;
+                let bug = format!("new value `{name}` is {inferred}, what it replaces was {expected}");
+                return Err(self.bug_at(rule, graph, label, &bug));
+            }
+            if !matches!(inferred, Type::Unknown) {
+                self.newer.insert((graph, result), inferred.merged(expected));
+            }
+        }
+        Ok(())
+    }
+
+    fn known_type(&self, graph: GraphId, value: ValueId) -> Type {
+        let declared = &self.cx.graph(graph).value(value).ty;
+        let known = self.newer.get(&(graph, value)).or_else(|| Some(self.types.get()?.get(graph, value)));
+        known.map_or_else(|| declared.clone(), |known| known.merged(declared))
+    }
+
+    fn bug(&self, rule: &dyn Rule, graph: GraphId, node: NodeId, bug: &str) -> Error {
+        self.bug_at(rule, graph, &crate::context::label(self.cx.graph(graph), node), bug)
+    }
+
+    fn bug_at(&self, rule: &dyn Rule, graph: GraphId, label: &str, bug: &str) -> Error {
+        Error::internal(format!("{}/{label}", self.cx.model.place(graph)), format!("rule `{}`: {bug}", rule.name()))
+    }
+
+    /// Counts the refusals that still stand.
+    fn write_down_refusals(&mut self) {
+        let mut refusals: Vec<_> = std::mem::take(&mut self.refusals).into_iter().collect();
+        refusals.sort_by(|a, b| a.0.cmp(&b.0));
+        for ((graph, node, index), reason) in refusals {
+            if self.cx.get_graph(graph).is_some_and(|graph| graph.get_node(node).is_some()) {
+                self.cx.decline(self.rules[index].name(), graph, node, reason);
+            }
+        }
+    }
 }

@@ -3,9 +3,11 @@
 mod args;
 mod context;
 mod contract;
+mod control;
 mod decline;
 mod driver;
 mod error;
+mod names;
 mod pass;
 mod pipeline;
 mod registry;
@@ -13,12 +15,14 @@ mod report;
 mod rewrite;
 mod rule;
 mod runner;
+mod settle;
+mod splice;
 mod suggest;
 
 pub use args::{Arg, ArgError, Args};
 pub use context::{PassContext, place};
 pub use decline::Decline;
-pub use driver::apply_rules;
+pub use driver::{apply_rules, apply_rules_once};
 pub use error::{Error, ErrorKind, Location};
 pub use pass::{Build, Interface, Kind, Numerics, Param, Pass, PassInfo, Scope};
 pub use pipeline::{Fixpoint, Item, Pipeline, PresetUse, Step};

@@ -1,0 +1,176 @@
+//! Where TensorFlow control inputs go when the nodes that have them die.
+//!
+//! A control input of a node that dies was executed whenever what replaces the node is now fetched. It moves to the new node,
+//! or, where an existing value takes over, to everything that read the old one. Control inputs without any effect behind them
+//! are dropped: nobody can see that they no longer run.
+
+use gtt_ir::{Dialect, GraphId, Id, Model, NodeId, Site, Use, ValueId, traverse};
+use gtt_ops::info::{Effects, info};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::Decline;
+use crate::rewrite::{Change, Item, Operand, Rewrite};
+use crate::splice::may_erase;
+
+/// More new edges than this for one rewrite, and the driver declines.
+const MAX_EDGES: usize = 256;
+
+/// Which nodes of a graph have effects, or wait for one that has. Made when first needed; newer nodes count as having some.
+#[derive(Debug, Default)]
+pub(crate) struct EffectsBehind(FxHashMap<GraphId, Vec<bool>>);
+
+impl EffectsBehind {
+    fn any(&mut self, model: &Model, graph: GraphId, node: NodeId) -> bool {
+        let table = self.0.entry(graph).or_insert_with(|| Self::table(model, graph));
+        table.get(node.index()).copied().unwrap_or(true)
+    }
+
+    fn table(model: &Model, id: GraphId) -> Vec<bool> {
+        let graph = model.graph(id);
+        let mut behind = vec![true; graph.node_bound()];
+        let Ok(order) = traverse::topological(model, graph) else { return behind };
+        for id in order {
+            let node = graph.node(id);
+            let has = |source: NodeId| behind[source.index()];
+            let mut control = node.control.iter().filter_map(|site| node_of(*site));
+            behind[id.index()] = !matches!(info(&node.op).effects, Effects::Pure)
+                || node.attrs.graphs().next().is_some()
+                || node.operands().filter_map(|value| graph.def_node(value)).any(has)
+                || control.any(has);
+        }
+        behind
+    }
+}
+
+fn node_of(site: Site) -> Option<NodeId> {
+    match site {
+        Site::Node(node) => Some(node),
+        Site::Const(_) => None,
+    }
+}
+
+/// Control inputs to be added.
+#[derive(Debug, Default)]
+pub(crate) struct ControlPlan {
+    /// What moves.
+    pub(crate) sites: Vec<Site>,
+    /// Newcomers that take it.
+    pub(crate) newcomers: Vec<usize>,
+    /// Existing nodes that take it.
+    pub(crate) readers: Vec<NodeId>,
+}
+
+/// Looks ahead at what a rewrite lets die, and finds its control inputs a new place. Costs as much as what dies.
+pub(crate) fn plan(
+    model: &Model,
+    graph_id: GraphId,
+    rewrite: &Rewrite,
+    effects: &mut EffectsBehind,
+) -> Result<ControlPlan, Decline> {
+    let graph = model.graph(graph_id);
+    let mut replaced: FxHashMap<ValueId, Operand> = FxHashMap::default();
+    let mut work: Vec<NodeId> = Vec::new();
+    for change in &rewrite.changes {
+        match change {
+            Change::Replace { old, new } => {
+                if graph.value(*old).uses().iter().any(|used| matches!(used, Use::Input { .. })) {
+                    return Err(Decline::because("the value is fed from outside"));
+                }
+                replaced.insert(*old, *new);
+                work.extend(graph.def_node(*old));
+            }
+            Change::Erase { node } => work.push(*node),
+            _ => {}
+        }
+    }
+    let mut plan = ControlPlan::default();
+    if model.dialect != Dialect::Tf || work.is_empty() {
+        return Ok(plan);
+    }
+    let mut read_on: FxHashSet<ValueId> = FxHashSet::default();
+    let mut reads = |operand: &Operand| {
+        if let Operand::Old(value) = operand {
+            read_on.insert(*value);
+        }
+    };
+    for item in &rewrite.items {
+        if let Item::Node(node) = item {
+            node.inputs.iter().for_each(&mut reads);
+        }
+    }
+    for change in &rewrite.changes {
+        match change {
+            Change::Replace { new, .. } => reads(new),
+            Change::SetInputs { inputs, .. } => inputs.iter().for_each(&mut reads),
+            Change::SetInput { operand, .. } => reads(operand),
+            _ => {}
+        }
+    }
+    let heads: FxHashSet<NodeId> = work.iter().copied().collect();
+    let mut dying: FxHashSet<NodeId> = FxHashSet::default();
+    while let Some(id) = work.pop() {
+        let node = graph.node(id);
+        if dying.contains(&id) || graph.kept().contains(&id) || !may_erase(model, node) {
+            continue;
+        }
+        let head = heads.contains(&id);
+        let goes = |used: &Use| matches!(used, Use::Operand { node, .. } if dying.contains(node));
+        let unused = node.results().all(|value| {
+            !read_on.contains(&value) && (replaced.contains_key(&value) || graph.value(value).uses().iter().all(goes))
+        });
+        if !unused || !(head || node.control_uses.iter().all(|reader| dying.contains(reader))) {
+            continue;
+        }
+        dying.insert(id);
+        work.extend(node.operands().filter_map(|value| graph.def_node(value)));
+        work.extend(node.control.iter().filter_map(|site| node_of(*site)));
+    }
+    let mut sorted: Vec<NodeId> = dying.iter().copied().collect();
+    sorted.sort_unstable();
+    for id in sorted {
+        if rewrite.forget_control.contains(&id) {
+            continue;
+        }
+        for &site in &graph.node(id).control {
+            let Site::Node(source) = site else { continue };
+            if !dying.contains(&source) && !plan.sites.contains(&site) && effects.any(model, graph_id, source) {
+                plan.sites.push(site);
+            }
+        }
+    }
+    if plan.sites.is_empty() {
+        return Ok(plan);
+    }
+    let mut news: Vec<(ValueId, Operand)> = replaced.into_iter().collect();
+    news.sort_unstable_by_key(|(old, _)| *old);
+    for (old, new) in news {
+        match new {
+            Operand::New(new) if matches!(rewrite.items[new.item], Item::Node(_)) => {
+                if !plan.newcomers.contains(&new.item) {
+                    plan.newcomers.push(new.item);
+                }
+            }
+            _ => readers(graph, old, &mut plan)?,
+        }
+    }
+    plan.readers.sort_unstable();
+    plan.readers.dedup();
+    plan.readers.retain(|reader| !dying.contains(reader));
+    if plan.readers.len().saturating_mul(plan.sites.len()) > MAX_EDGES {
+        return Err(Decline::because("its control inputs would have to move to too many readers"));
+    }
+    Ok(plan)
+}
+
+fn readers(graph: &gtt_ir::Graph, old: ValueId, plan: &mut ControlPlan) -> Result<(), Decline> {
+    for used in graph.value(old).uses() {
+        match used {
+            Use::Operand { node, .. } | Use::Control { node } => plan.readers.push(*node),
+            _ => return Err(Decline::because("its control inputs would be lost: the value is an output")),
+        }
+    }
+    if let Some(node) = graph.def_node(old) {
+        plan.readers.extend(graph.node(node).control_uses.iter().copied());
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Names in use, so that newcomers get free ones.
+//!
+//! TensorFlow: names of nodes and constants of all graphs. ONNX: names of values of all graphs, because a subgraph may not
+//! shadow what it can see; names of nodes need not be unique there. A public name is free only for the value of its port.
+
+use gtt_ir::{Def, Dialect, GraphId, Model, Name, ValueId};
+use rustc_hash::FxHashMap;
+
+/// How often each name is in use. Linear to build, constant time to ask.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    used: FxHashMap<Name, u32>,
+    next: FxHashMap<Name, u32>,
+    temporary: u64,
+}
+
+impl Names {
+    pub(crate) fn of(model: &Model) -> Self {
+        let mut names = Self::default();
+        for (_, graph) in model.graphs() {
+            match model.dialect {
+                Dialect::Tf => {
+                    graph.nodes().for_each(|(_, node)| names.claim(&node.name));
+                    graph.constants().for_each(|(_, value, _)| names.claim(&value.name));
+                }
+                _ => {
+                    let own = graph.values().filter(|(_, value)| !matches!(value.def, Def::Capture { .. }));
+                    own.for_each(|(_, value)| names.claim(&value.name));
+                }
+            }
+        }
+        names
+    }
+
+    /// A name that nothing has and that never reaches a file: for newcomers until names are settled.
+    pub(crate) fn temporary(&mut self) -> Name {
+        self.temporary += 1;
+        Name::from(format!("\u{0}{}", self.temporary))
+    }
+
+    pub(crate) fn claim(&mut self, name: &Name) {
+        *self.used.entry(name.clone()).or_default() += 1;
+    }
+
+    pub(crate) fn release(&mut self, name: &Name) {
+        if let Some(count) = self.used.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                self.used.remove(name);
+            }
+        }
+    }
+
+    /// Claims `wanted`, or `wanted_1`, `wanted_2` …, for values of the graph (TensorFlow: all of a node's).
+    pub(crate) fn unique(&mut self, model: &Model, graph: GraphId, values: &[ValueId], wanted: &str) -> Name {
+        let wanted = if wanted.is_empty() { "value" } else { wanted };
+        let first = Name::new(wanted);
+        if self.is_free(model, graph, values, &first) {
+            self.claim(&first);
+            return first;
+        }
+        let mut number = self.next.get(&first).copied().unwrap_or(0);
+        loop {
+            number += 1;
+            let name = Name::from(format!("{wanted}_{number}"));
+            if self.is_free(model, graph, values, &name) {
+                self.next.insert(first, number);
+                self.claim(&name);
+                return name;
+            }
+        }
+    }
+
+    fn is_free(&self, model: &Model, graph: GraphId, values: &[ValueId], name: &Name) -> bool {
+        if self.used.contains_key(name) {
+            return false;
+        }
+        let graph = model.graph(graph);
+        let node_of = |name: &str| name.rsplit_once(':').map_or(name.to_owned(), |(node, _)| node.to_owned());
+        let matches = |port: &Name| match model.dialect {
+            Dialect::Tf => node_of(port) == *name,
+            _ => port == name,
+        };
+        let mut ports = graph.inputs().iter().chain(graph.outputs()).filter(|port| matches(&port.name));
+        match model.dialect {
+            // A node may serve several ports; it may have the name if it serves one of them.
+            Dialect::Tf => {
+                let mut ports = ports.peekable();
+                ports.peek().is_none() || ports.any(|port| values.contains(&port.value))
+            }
+            _ => ports.all(|port| values.contains(&port.value)),
+        }
+    }
+}
