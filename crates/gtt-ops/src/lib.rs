@@ -7,9 +7,12 @@
 //!
 //! Nothing here changes a model, reads a file or runs an engine.
 
+mod dtypes;
 pub mod eval;
 pub mod infer;
 pub mod info;
+mod slicing;
 pub mod views;
 
+pub use dtypes::onnx_dtype;
 pub use info::{Effects, OpInfo, Results, effects_of, info, result_count};

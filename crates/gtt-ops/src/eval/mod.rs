@@ -4,7 +4,16 @@
 //! own precision. Kernels that sum floats (matrix products, convolutions, reductions) are left to engines, which join through
 //! [`Evaluator`] and [`Chain`]. An evaluator that cannot be sure of a result does not give one: [`NotEvaluated`] has words.
 
+mod args;
+mod cast;
 mod exact;
+mod float;
+mod gather;
+mod generate;
+mod integer;
+mod layout;
+mod movement;
+mod reduce;
 
 use gtt_ir::{Attrs, Node, Op, Tensor};
 
