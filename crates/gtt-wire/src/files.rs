@@ -30,30 +30,59 @@ pub fn write_atomically(path: &Path, parts: &[Bytes]) -> Result<u64, Error> {
 
 /// [`write_atomically`] with a say in durability.
 pub fn write_atomically_with(path: &Path, parts: &[Bytes], durability: Durability) -> Result<u64, Error> {
-    let fail = |error| Error::new("write", path, error);
-    let target = resolve(path).map_err(fail)?;
-    let replaced = fs::metadata(&target).ok();
-    if replaced.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
+    Staged::write(path, parts, durability)?.commit()
+}
+
+/// A file that is written but not yet in place: for several files that belong together, written first and committed last.
+/// Dropping it removes it.
+#[derive(Debug)]
+pub struct Staged {
+    /// `None` when the target is a device or pipe and has the bytes already.
+    temporary: Option<tempfile::NamedTempFile>,
+    target: PathBuf,
+    written: u64,
+}
+
+impl Staged {
+    /// Writes the parts to a temporary file beside `path`; see [`write_atomically`].
+    pub fn write(path: &Path, parts: &[Bytes], durability: Durability) -> Result<Self, Error> {
+        let fail = |error| Error::new("write", path, error);
+        let target = resolve(path).map_err(fail)?;
+        let replaced = fs::metadata(&target).ok();
+        if replaced.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
+        }
+        if replaced.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+            let mut file = File::options().write(true).open(&target).map_err(fail)?;
+            let written = write_parts(&mut file, parts).map_err(fail)?;
+            return Ok(Self { temporary: None, target, written });
+        }
+        let mut temporary = temporary_in(parent(&target)).map_err(fail)?;
+        let written = write_parts(temporary.as_file_mut(), parts).map_err(fail)?;
+        if let Some(metadata) = replaced {
+            temporary.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
+        }
+        if durability == Durability::Synced {
+            temporary.as_file().sync_data().map_err(fail)?;
+        }
+        Ok(Self { temporary: Some(temporary), target, written })
     }
-    if replaced.as_ref().is_some_and(|metadata| !metadata.is_file()) {
-        let mut file = File::options().write(true).open(&target).map_err(fail)?;
-        return write_parts(&mut file, parts).map_err(fail);
+
+    /// Renames the file into place. Returns its size.
+    pub fn commit(self) -> Result<u64, Error> {
+        if let Some(temporary) = self.temporary {
+            temporary.persist(&self.target).map_err(|error| Error::new("write", &self.target, error.error))?;
+        }
+        Ok(self.written)
     }
-    let folder = match target.parent() {
+}
+
+/// The folder that a file is in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
-    let mut temporary = temporary_in(folder).map_err(fail)?;
-    let written = write_parts(temporary.as_file_mut(), parts).map_err(fail)?;
-    if let Some(metadata) = replaced {
-        temporary.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
     }
-    if durability == Durability::Synced {
-        temporary.as_file().sync_data().map_err(fail)?;
-    }
-    temporary.persist(&target).map_err(|error| fail(error.error))?;
-    Ok(written)
 }
 
 /// Writes a file that is not there yet: for filling the folder of [`write_folder_atomically`](crate::write_folder_atomically).

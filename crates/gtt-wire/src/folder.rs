@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::Error;
-use crate::files::{builder, resolve};
+use crate::files::{builder, parent, resolve};
 
 /// Makes or replaces a folder in one step: `fill` gets an empty folder beside it, which is then swapped in.
 ///
@@ -21,11 +21,7 @@ pub fn write_folder_atomically<T, E: From<Error>>(
     if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(fail(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")).into());
     }
-    let beside = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let temporary = builder().tempdir_in(beside).map_err(fail)?;
+    let temporary = builder().tempdir_in(parent(&target)).map_err(fail)?;
     let filled = fill(temporary.path())?;
     swap(temporary.path(), &target).map_err(fail)?;
     // What the temporary name holds now is the old folder, or nothing.

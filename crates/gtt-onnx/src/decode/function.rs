@@ -1,0 +1,51 @@
+//! `FunctionProto`.
+
+use gtt_ir::{Domain, Function, Name, Op, Type};
+use gtt_wire::SliceFields;
+
+use super::graph::GraphMessage;
+use super::{Decoder, opset};
+use crate::envelope::Extra;
+use crate::error::{Error, Result, Within as _};
+use crate::types::{bytes, text};
+
+impl<'b> Decoder<'b> {
+    /// Reads a function: its body is a graph whose ports are the formal parameters and results.
+    pub(super) fn function(&mut self, message: &'b [u8]) -> Result<()> {
+        let mut body = GraphMessage::default();
+        let mut extra = Extra::default();
+        let (mut name, mut domain, mut overload) = ("", "", "");
+        let mut opsets = std::collections::BTreeMap::new();
+        for field in SliceFields::new(message) {
+            let field = field?;
+            match field.tag {
+                1 => name = text(&field)?,
+                4 => body.inputs.push((text(&field)?, Type::Unknown, None)),
+                5 => body.outputs.push((text(&field)?, Type::Unknown, None)),
+                7 => body.nodes.push(bytes(&field)?),
+                12 => body.value_info.push(bytes(&field)?),
+                13 => overload = text(&field)?,
+                tag => {
+                    match tag {
+                        9 => {
+                            let (domain, version) = opset(bytes(&field)?)?;
+                            opsets.insert(Domain::onnx(domain), version);
+                        }
+                        10 => domain = text(&field)?,
+                        _ => {}
+                    }
+                    extra.push(message, field.raw);
+                }
+            }
+        }
+        if name.is_empty() {
+            return Err(Error::invalid("the function has no name"));
+        }
+        let graph = self.model.add_graph(name, None);
+        let extra = extra.finish(self.root);
+        self.fill(graph, body, &mut Vec::new()).within(|| name.to_owned())?;
+        let op = Op::new(Domain::onnx(domain), name);
+        self.model.functions.push(Function { op, overload: Name::new(overload), graph, opsets, extra });
+        Ok(())
+    }
+}
