@@ -41,7 +41,7 @@ impl Biased {
         let mut node = NewNode::like(product.node, cx.node(product.node));
         let own = match product.bias {
             Bias::Vector(own) | Bias::Gemm(own, _) => own,
-            Bias::BiasAdd | Bias::Nowhere => None,
+            Bias::Separate | Bias::Nowhere => None,
         };
         let own_elements = match product.bias {
             Bias::Vector(Some(value)) => Some(self.own_bias(cx, value, 1.0)?),
@@ -66,7 +66,7 @@ impl Biased {
         match product.bias {
             Bias::Vector(_) => node = node.input_at(2, constant),
             Bias::Gemm(..) => node = node.input_at(2, constant).attr("beta", Attr::Float(1.0)),
-            Bias::BiasAdd => {
+            Bias::Separate => {
                 let convolution = rewrite.node(node);
                 rewrite.keep_name_of(convolution, product.result);
                 return Ok(rewrite.node(bias_add(cx, product, convolution.into(), constant)).into());
@@ -117,7 +117,7 @@ fn sum(inner: Option<&[f64]>, scale: Option<&[f64]>, outer: Option<Vec<f64>>) ->
 /// TensorFlow: as the Graph Transform Tool calls it.
 fn offset_name(cx: &RuleContext<'_>, product: &Product) -> Name {
     let base = match product.bias {
-        Bias::BiasAdd => &cx.node(product.node).name,
+        Bias::Separate => &cx.node(product.node).name,
         _ => &cx.value(product.result).name,
     };
     Name::from(format!("{base}_bn_offset"))

@@ -77,10 +77,10 @@ impl Rule for ProductScaleOffset {
             match biased.product.bias {
                 Bias::Vector(_) | Bias::Gemm(..) => {}
                 // A vector becomes a `BiasAdd`; what is one already, and a scalar, stays as it is.
-                Bias::BiasAdd => require!(head.bias_add.is_none() && head.constant.len() == biased.product.channels),
+                Bias::Separate => require!(head.bias_add.is_none() && head.constant.len() == biased.product.channels),
                 Bias::Nowhere => return Err(Decline::NotMine),
             }
-            require!(biased.product.bias != Bias::BiasAdd || head.constant.len() > 1);
+            require!(biased.product.bias != Bias::Separate || head.constant.len() > 1);
         }
         let affine = head.affine(&biased.product)?;
         let mut rewrite = Rewrite::new();

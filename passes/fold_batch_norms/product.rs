@@ -23,7 +23,7 @@ pub(crate) enum Bias {
     /// `beta * c`, broadcast (ONNX `Gemm`).
     Gemm(Option<ValueId>, f32),
     /// A node of its own follows (TensorFlow).
-    BiasAdd,
+    Separate,
     /// There is no place for one (ONNX `MatMul`).
     Nowhere,
 }
@@ -123,20 +123,20 @@ impl Product {
             let [height, width, inputs, channels] = conv_shape(weights)?;
             let layout = vec![(height * width * inputs, false), (channels, true)];
             let product = Self::new(id, result, view.filter, weights, channels, layout);
-            return Ok(Self { bias: Bias::BiasAdd, axis: axis_of(view.data_format), rank: Some(4), ..product });
+            return Ok(Self { bias: Bias::Separate, axis: axis_of(view.data_format), rank: Some(4), ..product });
         }
         if let Some(view) = tf::DepthwiseConv2dNative::of(node) {
             let weights = weights(cx, view.filter)?;
             let [height, width, inputs, multiplier] = conv_shape(weights)?;
             let layout = vec![(height * width, false), (inputs * multiplier, true)];
             let product = Self::new(id, result, view.filter, weights, inputs * multiplier, layout);
-            return Ok(Self { bias: Bias::BiasAdd, axis: axis_of(view.data_format), rank: Some(4), ..product });
+            return Ok(Self { bias: Bias::Separate, axis: axis_of(view.data_format), rank: Some(4), ..product });
         }
         let view = tf::MatMul::of(node).ok_or(NOT_UNDERSTOOD)?;
         let weights = weights(cx, view.b)?;
         let (channels, layout) = matrix_layout(weights, view.transpose_b)?;
         let product = Self::new(id, result, view.b, weights, channels, layout);
-        Ok(Self { bias: Bias::BiasAdd, rank: Some(2), ..product })
+        Ok(Self { bias: Bias::Separate, rank: Some(2), ..product })
     }
 
     fn new(node: NodeId, result: ValueId, id: ValueId, weights: &Tensor, channels: usize, layout: Layout) -> Self {
