@@ -173,3 +173,6 @@ impl fmt::Debug for Step {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

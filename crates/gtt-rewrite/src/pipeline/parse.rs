@@ -262,6 +262,9 @@ impl<'a> Parser<'a> {
             }
             self.skip_space();
             if !self.eat(b'=') {
+                if let Some(last) = found.last().filter(|_| name.starts_with(|c: char| c.is_ascii_digit())) {
+                    return self.unquoted_list(last, start);
+                }
                 return match self.peek() {
                     None => self.never_closed(open),
                     Some(_) => self.fail(name_span, format!("expected `{name}=` and a value")),
@@ -271,6 +274,13 @@ impl<'a> Parser<'a> {
             let (value, span) = self.value(&name, open)?;
             found.push(Found { arg: Arg { name, value, span }, name_span });
         }
+    }
+
+    /// `shape=1,2,3` without quotes: what follows the comma is no argument.
+    fn unquoted_list<T>(&self, last: &Found, start: usize) -> Result<T, Error> {
+        let whole = self.text[last.arg.span.start..].split([')', '"']).next().unwrap_or_default();
+        let message = format!("a value with `,` must be quoted: `{}=\"{}\"`", last.arg.name, whole.trim_ascii());
+        self.fail(start..self.at, message)
     }
 
     fn never_closed<T>(&self, open: usize) -> Result<T, Error> {
