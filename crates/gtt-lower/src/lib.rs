@@ -1,1 +1,103 @@
-//! TensorFlow graphs to the ONNX dialect.
+//! TensorFlow graphs to the ONNX dialect: IR in, IR out.
+//!
+//! Used to run GraphDefs in engines that read ONNX, and to convert them. [`lower`] translates what the declared outputs need,
+//! op by op, through one plain table. A node that has no exact translation is named with its reason and nothing is returned:
+//! there is no half-lowered model and no silent approximation.
+//!
+//! * **Ports** keep their names; a fed `Placeholder` becomes an ONNX input. A `PlaceholderWithDefault` that is not fed is its
+//!   default. Unknown extents stay unknown.
+//! * **Layout**: ONNX convolutions want the channels in front. A value may be held in TensorFlow's order, channels-first, or both;
+//!   each form is made once, when something asks for it, and element-wise ops stay in the form their operands have. So a chain of
+//!   NHWC convolutions costs two `Transpose` nodes in all.
+//! * **Shape arithmetic**: small integer vectors are followed element by element; what is known becomes a constant, so that
+//!   `Reshape`, `Slice` and `Resize` have constant operands wherever possible. What is left runs in 64 bit.
+//! * **Control edges** are dropped: every op lowered here is pure. Checks (`CheckNumerics`, `Assert` by control edge) are no part
+//!   of the result. `Switch` and `Merge` with a constant predicate are resolved; with a run-time predicate both sides are computed
+//!   and `Where` chooses.
+//! * **Cost**: linear in the nodes; weights are shared, except that filters (HWIO) are transposed into a copy up to
+//!   [`LowerOptions::transpose_limit`] bytes each, and by a `Transpose` node beyond.
+
+mod attrs;
+mod builder;
+mod driver;
+mod ints;
+mod liveness;
+mod ops;
+mod table;
+mod tensors;
+mod value;
+
+use gtt_ir::{Model, Name, Tensor, Type};
+
+/// Lowest ONNX operator set that can be lowered to.
+pub const MIN_OPSET: i64 = 13;
+/// Highest ONNX operator set that can be lowered to.
+pub const MAX_OPSET: i64 = 17;
+
+/// What to lower to, and what is known about the inputs.
+#[derive(Clone, Debug)]
+pub struct LowerOptions {
+    /// ONNX operator set, [`MIN_OPSET`] to [`MAX_OPSET`].
+    pub opset: i64,
+    /// Types of inputs by port name (or, if the model declares no inputs, by node name). They override what the graph says.
+    pub input_types: Vec<(Name, Type)>,
+    /// Inputs that are made constants, by the same names: a `learning_phase` of false, for instance.
+    pub fixed: Vec<(Name, Tensor)>,
+    /// Constants of at most this many bytes are transposed by copying; larger ones by a `Transpose` node.
+    pub transpose_limit: usize,
+}
+
+impl Default for LowerOptions {
+    fn default() -> Self {
+        Self { opset: MAX_OPSET, input_types: Vec::new(), fixed: Vec::new(), transpose_limit: 64 << 20 }
+    }
+}
+
+/// Why one node was not lowered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Node name; empty when the model as a whole is meant.
+    pub node: Name,
+    /// Op of the node.
+    pub op: Name,
+    /// In words.
+    pub why: String,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.node.is_empty() && self.op.is_empty() {
+            return f.write_str(&self.why);
+        }
+        write!(f, "op {} (`{}`): {}", self.op, self.node, self.why)
+    }
+}
+
+/// The model could not be lowered: every node that stood in the way. Nodes behind such a node are not judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not lowered: {}", summary(.reasons))]
+pub struct NotLowered {
+    /// In the order of the graph; never empty.
+    pub reasons: Vec<Reason>,
+}
+
+/// The first reasons in words, and how many more there are.
+fn summary(reasons: &[Reason]) -> String {
+    const SHOWN: usize = 5;
+    let mut text: Vec<String> = reasons.iter().take(SHOWN).map(Reason::to_string).collect();
+    if reasons.len() > SHOWN {
+        text.push(format!("and {} more", reasons.len() - SHOWN));
+    }
+    text.join("; ")
+}
+
+/// Lowers the main graph of a TensorFlow model. The result has the same input and output ports (without
+/// [`LowerOptions::fixed`]), in order. Constants share their bytes with `model` unless they had to be transposed.
+pub fn lower(model: &Model, options: &LowerOptions) -> Result<Model, NotLowered> {
+    driver::lower(model, options)
+}
+
+/// The TensorFlow ops that can be lowered, sorted. Whether one node can depends on its attributes and operands.
+pub fn supported_ops() -> impl Iterator<Item = &'static str> {
+    table::TABLE.iter().map(|entry| entry.op)
+}

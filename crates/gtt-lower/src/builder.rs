@@ -1,0 +1,527 @@
+//! The ONNX graph under construction: emits nodes, keeps each lowered value's forms, names things.
+
+use gtt_ir::{Attr, Attrs, DType, Dialect, Domain, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::tensors::{element, integers, transposed};
+use crate::value::{
+    Elem, Elems, Form, Held, Val, Why, declared, decline, from_channels_first, permuted, to_channels_first,
+};
+
+/// Integer tensors up to this length are followed element by element.
+const MAX_ELEMS: usize = 64;
+
+/// See the module.
+pub(crate) struct Builder {
+    model: Model,
+    held: Vec<Held>,
+    taken: FxHashSet<Name>,
+    /// Small constants made by the lowering itself, shared.
+    small: FxHashMap<(DType, Vec<usize>, bytes::Bytes), ValueId>,
+    /// Values that two lowered values hold; they keep their first name.
+    shared_values: FxHashSet<ValueId>,
+    /// Name of the node being lowered.
+    scope: Name,
+    rank: u32,
+    pub(crate) opset: i64,
+    transpose_limit: usize,
+}
+
+impl Builder {
+    /// `reserved` names are not given to anything but what asks for exactly that name.
+    pub(crate) fn new(opset: i64, transpose_limit: usize, reserved: impl IntoIterator<Item = Name>) -> Self {
+        let mut model = Model::new(Dialect::Onnx);
+        model.opsets.insert(Domain::ONNX, opset);
+        Self {
+            model,
+            held: Vec::new(),
+            taken: reserved.into_iter().collect(),
+            small: FxHashMap::default(),
+            shared_values: FxHashSet::default(),
+            scope: Name::default(),
+            rank: 0,
+            opset,
+            transpose_limit,
+        }
+    }
+
+    pub(crate) fn set_scope(&mut self, name: &Name) {
+        self.scope = name.clone();
+    }
+
+    /// The model, without what turned out not to be needed.
+    pub(crate) fn finish(mut self) -> Model {
+        let graph = self.model.main();
+        let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).rev().collect();
+        self.edit().erase_dead(nodes, |_| true);
+        let graph = self.model.main();
+        let unused: Vec<ValueId> =
+            graph.constants().filter(|(_, value, _)| value.is_unused()).map(|(id, _, _)| id).collect();
+        for id in unused {
+            self.edit().erase_value(id);
+        }
+        self.model
+    }
+
+    pub(crate) fn held(&self, val: Val) -> &Held {
+        &self.held[val.0 as usize]
+    }
+
+    fn held_mut(&mut self, val: Val) -> &mut Held {
+        &mut self.held[val.0 as usize]
+    }
+
+    /// Number of lowered values so far.
+    pub(crate) fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    fn edit(&mut self) -> gtt_ir::Editor<'_> {
+        let main = self.model.main_id();
+        self.model.edit(main)
+    }
+
+    fn fresh(&mut self, base: &str) -> Name {
+        let mut name = Name::new(base);
+        let mut count = 1;
+        while !self.taken.insert(name.clone()) {
+            name = Name::from(format!("{base}_{count}"));
+            count += 1;
+        }
+        name
+    }
+
+    fn scoped(&mut self, suffix: &str) -> Name {
+        let base = format!("{}/{suffix}", self.scope);
+        self.fresh(&base)
+    }
+
+    fn next_rank(&mut self) -> u32 {
+        self.rank += 1;
+        self.rank
+    }
+
+    // Lowered values
+
+    pub(crate) fn constant(&mut self, name: &Name, tensor: Tensor) -> Val {
+        let elems =
+            (tensor.rank() <= 1 && tensor.len() <= MAX_ELEMS && matches!(tensor.dtype(), DType::I32 | DType::I64))
+                .then(|| tensor.to_i64s())
+                .flatten()
+                .map(|elements| elements.into_iter().map(Elem::Known).collect());
+        self.push(Held {
+            name: name.clone(),
+            dtype: tensor.dtype(),
+            shape: tensor.ty().shape().cloned(),
+            tensor: Some(tensor),
+            elems,
+            natural: None,
+            channels_first: None,
+            wide: None,
+        })
+    }
+
+    /// A value held in one form. `shape` is in TensorFlow's order.
+    pub(crate) fn hold(&mut self, form: Form, value: ValueId, dtype: DType, shape: Option<Shape>) -> Val {
+        let mut held = Held {
+            name: self.scope.clone(),
+            dtype,
+            shape,
+            tensor: None,
+            elems: None,
+            natural: None,
+            channels_first: None,
+            wide: None,
+        };
+        match form {
+            Form::Natural => held.natural = Some(value),
+            Form::ChannelsFirst => held.channels_first = Some(value),
+            Form::Wide => held.wide = Some(value),
+        }
+        let ty = self.form_type(form, dtype, held.shape.as_ref());
+        self.edit().set_type(value, ty);
+        self.push(held)
+    }
+
+    /// The same for a value that exists already under its own name.
+    pub(crate) fn hold_again(&mut self, form: Form, value: ValueId, dtype: DType, shape: Option<Shape>) -> Val {
+        let val = self.hold(form, value, dtype, shape);
+        self.shared_values.insert(value);
+        val
+    }
+
+    /// The same, in the natural form.
+    pub(crate) fn natural_result(&mut self, value: ValueId, dtype: DType, shape: Option<Shape>) -> Val {
+        self.hold(Form::Natural, value, dtype, shape)
+    }
+
+    fn push(&mut self, held: Held) -> Val {
+        self.held.push(held);
+        Val((self.held.len() - 1) as u32)
+    }
+
+    /// An input of the graph.
+    pub(crate) fn input(&mut self, port: &Name, name: &Name, dtype: DType, shape: Option<Shape>) -> Val {
+        let value = self.edit().add_input(port.clone(), declared(dtype, shape.as_ref()));
+        let held = Held {
+            name: name.clone(),
+            dtype,
+            shape,
+            tensor: None,
+            elems: None,
+            natural: Some(value),
+            channels_first: None,
+            wide: None,
+        };
+        self.push(held)
+    }
+
+    /// An output of the graph. Constants go through an `Identity`, since not every reader takes a bare initializer.
+    pub(crate) fn output(&mut self, port: &Name, val: Val) {
+        let mut value = self.natural(val);
+        if self.held(val).tensor.is_some() {
+            let ty = self.ty(value);
+            value = self.one("Identity", &[value], Attrs::new(), ty);
+        }
+        self.edit().add_output(port.clone(), value);
+    }
+
+    /// Names the ONNX value of a new result after the TensorFlow value.
+    pub(crate) fn rename(&mut self, val: Val, name: &Name) {
+        let held = self.held_mut(val);
+        held.name = name.clone();
+        let forms = [(held.natural, ""), (held.channels_first, "/channels_first"), (held.wide, "/i64")];
+        for (value, suffix) in forms {
+            let Some(value) = value else { continue };
+            if self.shared_values.contains(&value) {
+                continue;
+            }
+            if let gtt_ir::Def::Node { node, .. } = self.model.main().value(value).def {
+                let node_name = self.scope.clone();
+                self.edit().set_node_name(node, node_name);
+                let name = self.fresh(&format!("{name}{suffix}"));
+                self.edit().set_value_name(value, name);
+            }
+        }
+    }
+
+    /// Records what is known of the elements of a small integer value.
+    pub(crate) fn set_elems(&mut self, val: Val, elems: Elems) {
+        self.held_mut(val).elems = Some(elems);
+    }
+
+    // Forms
+
+    fn form_type(&self, form: Form, dtype: DType, shape: Option<&Shape>) -> Type {
+        match form {
+            Form::Natural => declared(dtype, shape),
+            Form::ChannelsFirst => {
+                declared(dtype, shape.map(|shape| permuted(shape, &to_channels_first(shape.len()))).as_ref())
+            }
+            Form::Wide => declared(DType::I64, shape),
+        }
+    }
+
+    /// The value as TensorFlow has it. Made of another form on first use.
+    pub(crate) fn natural(&mut self, val: Val) -> ValueId {
+        let held = self.held(val);
+        if let Some(value) = held.natural {
+            return value;
+        }
+        let name = held.name.clone();
+        let made = if let Some(tensor) = held.tensor.clone() {
+            let name = self.fresh(&name);
+            self.initializer(name, tensor)
+        } else if let (Some(value), Some(rank)) = (held.channels_first, held.rank()) {
+            let made = self.transpose(value, &from_channels_first(rank));
+            self.name_value(made, &name);
+            made
+        } else {
+            let (value, dtype) = (held.wide.expect("a lowered value has a form"), held.dtype);
+            let made = self.cast(value, dtype);
+            self.name_value(made, &name);
+            made
+        };
+        self.held_mut(val).natural = Some(made);
+        made
+    }
+
+    /// The value with its last dimension behind the first. The rank must be known and 3 or more.
+    pub(crate) fn channels_first(&mut self, val: Val) -> Result<ValueId, Why> {
+        let held = self.held(val);
+        if let Some(value) = held.channels_first {
+            return Ok(value);
+        }
+        let Some(rank) = held.rank().filter(|&rank| rank >= 3) else {
+            return decline("an operand has no channels-first form");
+        };
+        let order = to_channels_first(rank);
+        let made = match held.tensor.clone() {
+            Some(tensor) => self.transposed_constant(val, &tensor, &order, "channels_first"),
+            None => {
+                let value = self.natural(val);
+                self.transpose(value, &order)
+            }
+        };
+        self.held_mut(val).channels_first = Some(made);
+        Ok(made)
+    }
+
+    /// An integer value as i64.
+    pub(crate) fn wide(&mut self, val: Val) -> Result<ValueId, Why> {
+        let held = self.held(val);
+        if let Some(value) = held.wide {
+            return Ok(value);
+        }
+        if !held.dtype.is_int() {
+            return decline("an operand should be of an integer type");
+        }
+        let made = match held.tensor.as_ref().map(|tensor| (tensor.shape().to_vec(), tensor.to_i64s())) {
+            Some((shape, Some(elements))) if held.dtype != DType::I64 => {
+                let Some(tensor) = integers(DType::I64, &shape, &elements) else {
+                    return decline("a constant is too large");
+                };
+                self.shared(tensor)
+            }
+            _ if held.dtype == DType::I64 => self.natural(val),
+            _ => {
+                let value = self.natural(val);
+                self.cast(value, DType::I64)
+            }
+        };
+        self.held_mut(val).wide = Some(made);
+        Ok(made)
+    }
+
+    /// A form by its name.
+    pub(crate) fn form(&mut self, val: Val, form: Form) -> Result<ValueId, Why> {
+        match form {
+            Form::Natural => Ok(self.natural(val)),
+            Form::ChannelsFirst => self.channels_first(val),
+            Form::Wide => self.wide(val),
+        }
+    }
+
+    /// The form that exists, for ops that work in any order of dimensions.
+    pub(crate) fn any_order(&mut self, val: Val) -> (ValueId, Form) {
+        match self.held(val).channels_first {
+            Some(value) if self.held(val).is_channels_first() => (value, Form::ChannelsFirst),
+            _ => (self.natural(val), Form::Natural),
+        }
+    }
+
+    /// The rank of a value, from an op that takes no other.
+    pub(crate) fn assume_shape(&mut self, val: Val, shape: Shape) {
+        self.held_mut(val).shape = Some(shape);
+    }
+
+    /// A weight under another shape: a view if it is a constant that nothing else uses, else a `Reshape`.
+    pub(crate) fn reshape_weight(&mut self, value: ValueId, shape: &[i64]) -> ValueId {
+        let graph = self.model.main();
+        let extents: Option<Vec<usize>> = shape.iter().map(|&extent| usize::try_from(extent).ok()).collect();
+        let reshaped = extents.and_then(|extents| graph.tensor(value)?.reshaped(&extents));
+        match reshaped.filter(|_| graph.value(value).is_unused()) {
+            Some(tensor) => {
+                self.edit().set_tensor(value, tensor);
+                value
+            }
+            None => self.reshape(value, shape),
+        }
+    }
+
+    /// The constant operand in another order of dimensions: a copy when small, else a `Transpose` node.
+    pub(crate) fn reordered(&mut self, val: Val, order: &[usize], hint: &str) -> ValueId {
+        match self.held(val).tensor.clone() {
+            Some(tensor) => self.transposed_constant(val, &tensor, order, hint),
+            None => {
+                let value = self.natural(val);
+                self.transpose(value, order)
+            }
+        }
+    }
+
+    fn transposed_constant(&mut self, val: Val, tensor: &Tensor, order: &[usize], hint: &str) -> ValueId {
+        let small = tensor.stored_len() <= self.transpose_limit;
+        if let Some(moved) = small.then(|| transposed(tensor, order)).flatten() {
+            let base = format!("{}/{hint}", self.held(val).name);
+            let name = self.fresh(&base);
+            return self.initializer(name, moved);
+        }
+        let value = self.natural(val);
+        self.transpose(value, order)
+    }
+
+    // ONNX values
+
+    pub(crate) fn ty(&self, value: ValueId) -> Type {
+        self.model.main().value(value).ty.clone()
+    }
+
+    pub(crate) fn set_type(&mut self, value: ValueId, ty: Type) {
+        self.edit().set_type(value, ty);
+    }
+
+    /// Declares the dimensions of an ONNX value.
+    pub(crate) fn set_shape(&mut self, value: ValueId, shape: Shape) {
+        if let Some(dtype) = self.ty(value).dtype() {
+            self.edit().set_type(value, declared(dtype, Some(&shape)));
+        }
+    }
+
+    /// The elements of constant i64 vectors, one after the other; `None` if one is not constant.
+    pub(crate) fn known_i64s(&self, values: &[ValueId]) -> Option<Vec<i64>> {
+        let tensors = values.iter().map(|&value| self.model.main().tensor(value)?.to_vec::<i64>());
+        Some(tensors.collect::<Option<Vec<_>>>()?.concat())
+    }
+
+    fn name_value(&mut self, value: ValueId, name: &Name) {
+        let name = self.fresh(name);
+        self.edit().set_value_name(value, name);
+    }
+
+    pub(crate) fn initializer(&mut self, name: Name, tensor: Tensor) -> ValueId {
+        let rank = self.next_rank();
+        self.edit().add_const(name, tensor, rank)
+    }
+
+    /// A constant that the lowering makes; equal small ones are shared.
+    pub(crate) fn shared(&mut self, tensor: Tensor) -> ValueId {
+        let key = (tensor.dtype(), tensor.shape().to_vec(), tensor.bytes().unwrap_or_default());
+        if let Some(&value) = self.small.get(&key) {
+            return value;
+        }
+        let name = self.scoped("const");
+        let value = self.initializer(name, tensor);
+        if key.2.len() <= 256 {
+            self.small.insert(key, value);
+        }
+        value
+    }
+
+    /// An i64 vector.
+    pub(crate) fn i64s(&mut self, elements: &[i64]) -> ValueId {
+        self.shared(Tensor::vector(elements))
+    }
+
+    /// A scalar of any number type.
+    pub(crate) fn scalar(&mut self, dtype: DType, number: f64) -> Result<ValueId, Why> {
+        let tensor = element(dtype, number).and_then(|bytes| Tensor::from_bytes(dtype, &[], bytes).ok());
+        match tensor {
+            Some(tensor) => Ok(self.shared(tensor)),
+            None => decline(format!("no constant of type {dtype}")),
+        }
+    }
+
+    /// A node with results of the given types.
+    pub(crate) fn node(&mut self, op: &str, inputs: &[Option<ValueId>], attrs: Attrs, types: &[Type]) -> Vec<ValueId> {
+        let mut spec = NodeSpec::new(Op::onnx(op), "").inputs(inputs.iter().copied()).rank(self.next_rank());
+        let node_name = self.scoped(op);
+        for (slot, ty) in types.iter().enumerate() {
+            let base = if slot == 0 { format!("{node_name}:v") } else { format!("{node_name}:v{slot}") };
+            spec = spec.output(self.fresh(&base), ty.clone());
+        }
+        spec.name = node_name;
+        spec.attrs = attrs;
+        let mut editor = self.edit();
+        let node = editor.add_node(spec);
+        editor.graph().node(node).results().collect()
+    }
+
+    /// A node with one result.
+    pub(crate) fn one(&mut self, op: &str, inputs: &[ValueId], attrs: Attrs, ty: Type) -> ValueId {
+        let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
+        self.node(op, &inputs, attrs, &[ty])[0]
+    }
+
+    /// A node of one result that has the type of its first operand.
+    pub(crate) fn same(&mut self, op: &str, inputs: &[ValueId], attrs: Attrs) -> ValueId {
+        let ty = self.ty(inputs[0]);
+        self.one(op, inputs, attrs, ty)
+    }
+
+    pub(crate) fn transpose(&mut self, value: ValueId, order: &[usize]) -> ValueId {
+        if order.is_sorted() {
+            return value;
+        }
+        let ty = self.ty(value);
+        let shape = ty.shape().filter(|shape| shape.len() == order.len()).map(|shape| permuted(shape, order));
+        let perm = order.iter().map(|&from| from as i64).collect();
+        self.one(
+            "Transpose",
+            &[value],
+            Attrs::new().with("perm", Attr::Ints(perm)),
+            Type::Tensor { dtype: ty.dtype(), shape },
+        )
+    }
+
+    /// To a fixed shape, in which one extent may be -1 and none 0.
+    pub(crate) fn reshape(&mut self, value: ValueId, shape: &[i64]) -> ValueId {
+        let dims = shape.iter().map(|&extent| Elem::Known(extent).to_dim()).collect();
+        let ty = Type::Tensor { dtype: self.ty(value).dtype(), shape: Some(dims) };
+        let shape = self.i64s(shape);
+        self.one("Reshape", &[value, shape], Attrs::new(), ty)
+    }
+
+    pub(crate) fn cast(&mut self, value: ValueId, dtype: DType) -> ValueId {
+        let ty = self.ty(value);
+        if ty.dtype() == Some(dtype) {
+            return value;
+        }
+        let code = onnx_code(dtype).unwrap_or(0);
+        let ty = Type::Tensor { dtype: Some(dtype), shape: ty.shape().cloned() };
+        self.one("Cast", &[value], Attrs::new().with("to", Attr::Int(code)), ty)
+    }
+
+    /// Without the dimensions `axes`, each of extent 1.
+    pub(crate) fn squeeze(&mut self, value: ValueId, axes: &[usize]) -> ValueId {
+        if axes.is_empty() {
+            return value;
+        }
+        let ty = self.ty(value);
+        let shape = ty.shape().map(|shape| {
+            shape.iter().enumerate().filter(|(at, _)| !axes.contains(at)).map(|(_, dim)| dim.clone()).collect()
+        });
+        let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+        let axes = self.i64s(&axes);
+        self.one("Squeeze", &[value, axes], Attrs::new(), Type::Tensor { dtype: ty.dtype(), shape })
+    }
+
+    /// With new dimensions of extent 1 at `axes` of the result, in ascending order.
+    pub(crate) fn unsqueeze(&mut self, value: ValueId, axes: &[usize]) -> ValueId {
+        if axes.is_empty() {
+            return value;
+        }
+        let ty = self.ty(value);
+        let shape = ty.shape().map(|shape| {
+            let mut shape = shape.clone();
+            for &axis in axes {
+                shape.insert(axis, gtt_ir::Dim::Known(1));
+            }
+            shape
+        });
+        let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+        let axes = self.i64s(&axes);
+        self.one("Unsqueeze", &[value, axes], Attrs::new(), Type::Tensor { dtype: ty.dtype(), shape })
+    }
+}
+
+/// The number of an element type in ONNX; `None` for types that ONNX does not have (or that its ops do not take).
+pub(crate) fn onnx_code(dtype: DType) -> Option<i64> {
+    Some(match dtype {
+        DType::F32 => 1,
+        DType::U8 => 2,
+        DType::I8 => 3,
+        DType::U16 => 4,
+        DType::I16 => 5,
+        DType::I32 => 6,
+        DType::I64 => 7,
+        DType::String => 8,
+        DType::Bool => 9,
+        DType::F16 => 10,
+        DType::F64 => 11,
+        DType::U32 => 12,
+        DType::U64 => 13,
+        DType::BF16 => 16,
+        _ => return None,
+    })
+}

@@ -1,0 +1,303 @@
+//! Walks the graph from its inputs to its outputs and lowers node by node.
+
+use gtt_ir::traverse::topological;
+use gtt_ir::{Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Shape, Tensor, Type, ValueId};
+use rustc_hash::FxHashMap;
+
+use crate::attrs::Call;
+use crate::builder::{Builder, onnx_code};
+use crate::ints;
+use crate::liveness::Liveness;
+use crate::ops::control;
+use crate::table;
+use crate::value::{HIDDEN, Val, Why, decline};
+use crate::{LowerOptions, MAX_OPSET, MIN_OPSET, NotLowered, Reason};
+
+/// What became of a TensorFlow value.
+#[derive(Clone, Copy)]
+enum State {
+    /// Nothing asked for it, or it was not reached yet.
+    Absent,
+    Lowered(Val),
+    /// It, or something before it, could not be lowered.
+    Failed,
+}
+
+pub(crate) fn lower(model: &Model, options: &LowerOptions) -> Result<Model, NotLowered> {
+    let whole = |why: String| NotLowered { reasons: vec![Reason { node: Name::default(), op: Name::default(), why }] };
+    if model.dialect != Dialect::Tf {
+        return Err(whole("the model is not a TensorFlow model".to_owned()));
+    }
+    if !(MIN_OPSET..=MAX_OPSET).contains(&options.opset) {
+        return Err(whole(format!("opset {} is not between {MIN_OPSET} and {MAX_OPSET}", options.opset)));
+    }
+    let graph = model.main();
+    if graph.outputs().is_empty() {
+        return Err(whole("the model declares no outputs".to_owned()));
+    }
+    let order = match topological(model, graph) {
+        Ok(order) => order,
+        Err(cycle) => return Err(whole(format!("{} nodes in or behind a cycle", cycle.len()))),
+    };
+    let walk = Walk {
+        graph,
+        options,
+        fed: graph.inputs().iter().map(|port| (port.value, &port.name)).collect(),
+        liveness: Liveness::default(),
+        builder: Builder::new(
+            options.opset,
+            options.transpose_limit,
+            graph.inputs().iter().chain(graph.outputs()).map(|port| port.name.clone()),
+        ),
+        states: vec![State::Absent; graph.value_bound()],
+        reasons: Vec::new(),
+    };
+    walk.run(&order)
+}
+
+struct Walk<'a> {
+    graph: &'a Graph,
+    options: &'a LowerOptions,
+    fed: FxHashMap<ValueId, &'a Name>,
+    liveness: Liveness,
+    builder: Builder,
+    states: Vec<State>,
+    reasons: Vec<Reason>,
+}
+
+impl<'a> Walk<'a> {
+    fn run(mut self, order: &[NodeId]) -> Result<Model, NotLowered> {
+        for port in self.graph.inputs() {
+            self.feed(port.value, &port.name);
+        }
+        let graph = self.graph;
+        self.liveness = Liveness::of(graph, order, &self.fed, |value| self.fixed_bool(value));
+        let needed = self.needed();
+        for &id in order.iter().filter(|id| needed.nodes[id.index()]) {
+            self.node(id, &needed.values);
+        }
+        for port in self.graph.outputs() {
+            if let State::Lowered(val) = self.state_of(port.value) {
+                self.builder.output(&port.name, val);
+            } else if self.liveness.is_dead(port.value) {
+                self.refuse(port.value, "the output lies in a branch that is never taken".into());
+            }
+        }
+        if self.reasons.is_empty() {
+            return Ok(self.builder.finish());
+        }
+        Err(NotLowered { reasons: self.reasons })
+    }
+
+    /// Makes the ONNX input (or constant) of a fed value.
+    fn feed(&mut self, value: ValueId, port: &Name) {
+        if let State::Lowered(_) = self.states[value.index()] {
+            return self.refuse(value, format!("it is fed twice, the second time as `{port}`"));
+        }
+        let made = self.input(value, port);
+        self.states[value.index()] = match made {
+            Ok(val) => State::Lowered(val),
+            Err(why) => {
+                self.refuse(value, why.into_owned());
+                State::Failed
+            }
+        };
+    }
+
+    fn input(&mut self, value: ValueId, port: &Name) -> Result<Val, Why> {
+        let name = self.graph.value(value).name.clone();
+        if let Some((_, tensor)) = self.options.fixed.iter().find(|(fixed, _)| fixed == port) {
+            return Ok(self.builder.constant(&name, tensor.clone()));
+        }
+        let (dtype, shape) = self.input_type(value, port)?;
+        Ok(self.builder.input(port, &name, dtype, shape))
+    }
+
+    /// What the options, the producing node and the file say, in this order.
+    fn input_type(&self, value: ValueId, port: &Name) -> Result<(DType, Option<Shape>), Why> {
+        let given = self.options.input_types.iter().find(|(name, _)| name == port).map(|(_, ty)| ty.clone());
+        let stated = match self.graph.value(value).def {
+            Def::Node { node, slot: 0 } => {
+                let node = self.graph.node(node);
+                let dtype = ["dtype", "T", "DstT"].iter().find_map(|name| node.attr(name)?.as_dtype());
+                let placeholder = node.op.is_tf("Placeholder") || node.op.is_tf("PlaceholderWithDefault");
+                let shape = match node.attr("shape") {
+                    Some(Attr::Shape(shape)) if placeholder => shape.clone(),
+                    _ => None,
+                };
+                Type::Tensor { dtype, shape }
+            }
+            _ => Type::Unknown,
+        };
+        let ty = given.unwrap_or_default().merged(&stated).merged(&self.graph.value(value).ty);
+        let Some(dtype) = ty.dtype() else { return decline("the element type of the input is unknown") };
+        if onnx_code(dtype).is_none() {
+            return decline(format!("element type {dtype}"));
+        }
+        let name_unknown = |(at, dim): (usize, &Dim)| match dim {
+            Dim::Unknown => Dim::Symbol(Name::from(format!("{HIDDEN}{port}.{at}"))),
+            dim => dim.clone(),
+        };
+        Ok((dtype, ty.shape().map(|shape| shape.iter().enumerate().map(name_unknown).collect())))
+    }
+
+    fn fixed_bool(&self, value: ValueId) -> Option<bool> {
+        let tensor = match self.states[value.index()] {
+            State::Lowered(val) => self.builder.held(val).tensor.clone()?,
+            State::Failed => return None,
+            State::Absent => self.graph.tensor(value)?.clone(),
+        };
+        match tensor.to_i64s()?.as_slice() {
+            [only] if tensor.dtype() == DType::Bool => Some(*only != 0),
+            _ => None,
+        }
+    }
+
+    fn state_of(&mut self, value: ValueId) -> State {
+        if let (State::Absent, Def::Const(constant)) = (self.states[value.index()], &self.graph.value(value).def) {
+            let name = &self.graph.value(value).name;
+            self.states[value.index()] =
+                if constant.tensor.is_readable() && onnx_code(constant.tensor.dtype()).is_some() {
+                    State::Lowered(self.builder.constant(name, constant.tensor.clone()))
+                } else {
+                    let dtype = constant.tensor.dtype();
+                    self.reasons.push(Reason {
+                        node: name.clone(),
+                        op: "Const".into(),
+                        why: format!("element type {dtype}"),
+                    });
+                    State::Failed
+                };
+        }
+        self.states[value.index()]
+    }
+
+    /// Backwards from the outputs over operands; dead operands of `Merge` and what is fed are not passed.
+    fn needed(&self) -> Needed {
+        let mut needed =
+            Needed { nodes: vec![false; self.graph.node_bound()], values: vec![false; self.graph.value_bound()] };
+        let mut work: Vec<ValueId> = self.graph.outputs().iter().map(|port| port.value).collect();
+        while let Some(value) = work.pop() {
+            if std::mem::replace(&mut needed.values[value.index()], true) || self.fed.contains_key(&value) {
+                continue;
+            }
+            let Def::Node { node: id, .. } = self.graph.value(value).def else { continue };
+            if self.liveness.is_dead(value) || std::mem::replace(&mut needed.nodes[id.index()], true) {
+                continue;
+            }
+            let node = self.graph.node(id);
+            if node.op.is_tf("Merge") {
+                work.extend(node.operands().filter(|&operand| !self.liveness.is_dead(operand)));
+                work.extend(self.liveness.choice(node).map(|choice| choice.predicate));
+            } else if node.op.is_tf("Switch") {
+                work.extend(node.input(0));
+            } else {
+                work.extend(node.operands());
+            }
+        }
+        needed
+    }
+
+    fn node(&mut self, id: NodeId, needed: &[bool]) {
+        let graph = self.graph;
+        let node = graph.node(id);
+        self.builder.set_scope(&node.name);
+        let before = self.builder.held_count();
+        let results = match self.operands(node, needed) {
+            Some(call) => self.call(&call).map(Some),
+            None if table::find(&node.op.name).is_none() && !node.op.is_tf("Merge") => {
+                Err(table::unknown(&node.op.name))
+            }
+            None => Ok(None),
+        };
+        let results = results.unwrap_or_else(|why| {
+            self.reasons.push(Reason { node: node.name.clone(), op: node.op.name.clone(), why: why.into_owned() });
+            None
+        });
+        for (slot, value) in node.outputs.iter().enumerate() {
+            let Some(value) = *value else { continue };
+            if self.fed.contains_key(&value) {
+                continue;
+            }
+            let val = results.as_ref().and_then(|results| results.get(slot).copied().flatten());
+            self.states[value.index()] = val.map_or(State::Failed, State::Lowered);
+            if let Some(val) = val.filter(|val| val.0 as usize >= before) {
+                self.builder.rename(val, &self.graph.value(value).name);
+            }
+        }
+    }
+
+    /// The node with its operands lowered; `None` when one failed. Operands of `Merge` that are dead are left out, and so is the
+    /// predicate of `Switch`.
+    fn operands(&mut self, node: &'a Node, needed: &[bool]) -> Option<Call<'a>> {
+        let is_merge = node.op.is_tf("Merge");
+        let count = if node.op.is_tf("Switch") { 1 } else { node.inputs.len() };
+        let mut inputs = Vec::with_capacity(count);
+        for value in node.inputs.iter().take(count).copied() {
+            let value = value?;
+            if is_merge && self.liveness.is_dead(value) {
+                continue;
+            }
+            match self.state_of(value) {
+                State::Lowered(val) => inputs.push(val),
+                State::Absent | State::Failed => return None,
+            }
+        }
+        let needed = node.outputs.iter().map(|value| value.is_some_and(|value| needed[value.index()])).collect();
+        Some(Call { node, inputs, needed })
+    }
+
+    fn call(&mut self, call: &Call<'_>) -> Result<Vec<Option<Val>>, Why> {
+        let node = call.node;
+        if node.op.is_tf("Merge") {
+            return self.merge(call);
+        }
+        let Some(entry) = table::find(&node.op.name) else { return decline(table::unknown(&node.op.name)) };
+        let stray =
+            node.attrs.iter().find(|attr| !attr.name.starts_with('_') && !entry.attrs.contains(&attr.name.as_str()));
+        if let Some(attr) = stray {
+            return decline(format!("attribute `{}` is not known", attr.name));
+        }
+        let partial = ints::partial(&self.builder, call);
+        if let Some(tensor) = partial.as_ref().and_then(ints::Partial::tensor) {
+            return Ok(vec![Some(self.builder.constant(&node.name, tensor))]);
+        }
+        let results = (entry.lower)(&mut self.builder, call)?;
+        if let (Some(partial), Some(Some(val))) = (partial, results.first()) {
+            self.builder.set_elems(*val, partial.elems);
+        }
+        Ok(results)
+    }
+
+    /// The live operand; with a run-time predicate both sides, one chosen.
+    fn merge(&mut self, call: &Call<'_>) -> Result<Vec<Option<Val>>, Why> {
+        let live: Vec<usize> = (0..call.node.inputs.len())
+            .filter(|&slot| call.node.input(slot).is_some_and(|value| !self.liveness.is_dead(value)))
+            .collect();
+        if let ([only], [slot]) = (call.inputs.as_slice(), live.as_slice()) {
+            let index = self.builder.constant(&call.node.name, Tensor::scalar(*slot as i32));
+            return Ok(vec![Some(*only), Some(index)]);
+        }
+        let Some(choice) = self.liveness.choice(call.node) else {
+            return decline("its operands are not the two sides of one condition");
+        };
+        let State::Lowered(predicate) = self.state_of(choice.predicate) else {
+            return decline("the predicate could not be lowered");
+        };
+        control::choose(&mut self.builder, call, predicate, choice.on_true)
+    }
+
+    fn refuse(&mut self, value: ValueId, why: String) {
+        let value = self.graph.value(value);
+        let (node, op) = match value.def {
+            Def::Node { node, .. } => (self.graph.node(node).name.clone(), self.graph.node(node).op.name.clone()),
+            _ => (value.name.clone(), Name::new_static("Const")),
+        };
+        self.reasons.push(Reason { node, op, why });
+    }
+}
+
+struct Needed {
+    nodes: Vec<bool>,
+    values: Vec<bool>,
+}

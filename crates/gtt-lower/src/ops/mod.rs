@@ -1,0 +1,26 @@
+//! The translations, one file for a family of ops.
+
+pub(crate) mod control;
+pub(crate) mod conv;
+pub(crate) mod create;
+pub(crate) mod elementwise;
+pub(crate) mod gather;
+pub(crate) mod layout;
+pub(crate) mod matmul;
+pub(crate) mod norm;
+pub(crate) mod pool;
+pub(crate) mod reduce;
+pub(crate) mod resize;
+pub(crate) mod shape;
+pub(crate) mod slice;
+pub(crate) mod space;
+
+use crate::value::{Val, Why};
+
+/// The results of a node by slot.
+pub(crate) type Results = Result<Vec<Option<Val>>, Why>;
+
+/// A node with one result.
+pub(crate) fn only(val: Val) -> Results {
+    Ok(vec![Some(val)])
+}
