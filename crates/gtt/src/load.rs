@@ -192,6 +192,12 @@ pub(crate) fn size_on_disk(path: &Path) -> u64 {
     size(path, 0)
 }
 
+/// Bytes of all constants.
+pub(crate) fn constant_bytes(model: &Model) -> u64 {
+    let constants = model.graphs().flat_map(|(_, graph)| graph.constants());
+    constants.map(|(_, _, constant)| constant.tensor.byte_len() as u64).sum()
+}
+
 /// Bytes of constants that lie in other files.
 pub(crate) fn external_bytes(model: &Model) -> u64 {
     let outside = |tensor: &gtt_ir::Tensor| {

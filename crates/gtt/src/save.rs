@@ -83,14 +83,17 @@ fn wrong_dialect(model: &Model, format: Format) -> Error {
     Error::new(ErrorKind::Unsupported, format!("a model written in {ops} ops cannot be saved as {format}"))
 }
 
-/// The content of the model's file in a format: constants stay shared parts.
+/// The content of the model's file in a format, then that of its data files. Constants stay shared parts.
 pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Bytes>, Error> {
     match (format, model.dialect) {
         (Format::Text, _) => {
             let text = gtt_ir::text::print_with(model, &PrintOptions::default().inline(usize::MAX));
             Ok(vec![text.into()])
         }
-        (Format::Onnx, Dialect::Onnx) => Ok(gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default())?.parts),
+        (Format::Onnx, Dialect::Onnx) => {
+            let encoded = gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default())?;
+            Ok(encoded.parts.into_iter().chain(encoded.data_files.into_iter().flat_map(|file| file.parts)).collect())
+        }
         (Format::SavedModel, Dialect::Tf) => Ok(gtt_tf::encode(model, &gtt_tf::WriteOptions::default())?),
         (Format::GraphDef, Dialect::Tf) => Ok(gtt_tf::encode_graph_def(model)?),
         (Format::GraphDefText, Dialect::Tf) => Ok(gtt_tf::encode_pbtxt(model)?),
@@ -98,23 +101,32 @@ pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Bytes>, Error>
     }
 }
 
-fn external(data: ExternalData) -> gtt_onnx::WriteOptions {
+/// Constants smaller than this stay in the model when the others go outside: as ONNX's own tools do it.
+const SPLIT_FROM: usize = 1024;
+
+fn onnx_options(external: gtt_onnx::ExternalData) -> gtt_onnx::WriteOptions {
     let mut options = gtt_onnx::WriteOptions::default();
-    options.external_data = match data {
-        ExternalData::Keep => gtt_onnx::ExternalData::Keep,
-        ExternalData::Auto => gtt_onnx::ExternalData::Auto,
-        ExternalData::Always => gtt_onnx::ExternalData::Always,
-        ExternalData::Never => gtt_onnx::ExternalData::Never,
-    };
+    options.external = external;
     options
 }
 
 fn write_onnx(model: &Model, path: &Path, data: ExternalData) -> Result<u64, Error> {
-    Ok(gtt_onnx::write(model, path, &external(data))?.bytes)
+    let outside = gtt_onnx::ExternalData::Split { threshold: SPLIT_FROM };
+    let external = match data {
+        ExternalData::Keep => gtt_onnx::ExternalData::AsRead,
+        ExternalData::Always => outside,
+        ExternalData::Never => gtt_onnx::ExternalData::Inline,
+        ExternalData::Auto if crate::load::constant_bytes(model) < gtt_onnx::MODEL_LIMIT / 2 => gtt_onnx::ExternalData::Inline,
+        ExternalData::Auto => match gtt_onnx::encode(model, &onnx_options(gtt_onnx::ExternalData::Inline)) {
+            Ok(_) => gtt_onnx::ExternalData::Inline,
+            Err(_) => outside,
+        },
+    };
+    Ok(gtt_onnx::write(model, path, &onnx_options(external))?.total_bytes())
 }
 
 /// An ONNX model as one piece for an engine, external data inside.
 #[cfg(feature = "tract")]
 pub(crate) fn onnx_parts(model: &Model) -> Result<Vec<Bytes>, Error> {
-    Ok(gtt_onnx::encode(model, &external(ExternalData::Never))?.parts)
+    Ok(gtt_onnx::encode(model, &onnx_options(gtt_onnx::ExternalData::Inline))?.parts)
 }

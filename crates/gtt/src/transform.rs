@@ -144,7 +144,8 @@ impl Optimized {
         crate::save::save(&self.model, self.source.format, path.as_ref(), options)
     }
 
-    /// The content of the model's file as it would be written: `saved_model.pb` for a SavedModel. Constants are shared.
+    /// The content of the model's file as it would be written: `saved_model.pb` for a SavedModel. For ONNX, external data
+    /// follows. Constants are shared.
     pub fn encode(&self) -> Result<Vec<bytes::Bytes>, Error> {
         crate::save::encode(&self.model, self.source.format)
     }
