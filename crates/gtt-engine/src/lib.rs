@@ -22,5 +22,5 @@ pub use compare::{Comparison, Tolerance, Verdict};
 pub use engine::{Elapsed, Engine, EngineError, LoadOptions, Mode, ModelFile, Prepared, Trust};
 pub use feeds::{Bindings, Feeds, InputSpec};
 #[cfg(feature = "tract")]
-pub use tract::Tract;
+pub use tract::{Tract, TractEvaluator};
 pub use verify::{Verification, VerifyOptions};

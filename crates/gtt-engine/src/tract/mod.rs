@@ -4,8 +4,10 @@
 //! domain, and computes some ops wrongly. So a model is checked node by node against an allow-list (see the `allow` module) before any result is
 //! believed; what is not on it is refused with words. Every call is guarded against panics.
 
+mod allow;
 mod builders;
 mod convert;
+mod evaluator;
 mod guard;
 mod load;
 
@@ -15,9 +17,10 @@ use std::sync::Arc;
 use tract_onnx::prelude::{IntoArcTensor, TValue, TVec};
 use tract_onnx::tract_hir::internal::Tensor as TractTensor;
 
+pub use self::evaluator::TractEvaluator;
 use self::guard::guarded;
 use self::load::Loaded;
-use crate::engine::{Elapsed, Engine, EngineError, LoadOptions, ModelFile, Prepared};
+use crate::engine::{Elapsed, Engine, EngineError, LoadOptions, ModelFile, Prepared, Trust};
 
 /// The embedded engine. Runs on one thread.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,8 +32,14 @@ impl Engine for Tract {
     }
 
     fn load(&self, model: &ModelFile, options: &LoadOptions) -> Result<Box<dyn Prepared>, EngineError> {
-        let decoded = decode(model.bytes().clone(), model.folder())
+        let decoded = gtt_onnx::decode(model.bytes().clone(), model.folder())
             .map_err(|error| EngineError::Failed { stage: "decode", message: error.to_string() })?;
+        if options.trust == Trust::Proven {
+            let reasons = allow::refusals(&decoded);
+            if !reasons.is_empty() {
+                return Err(EngineError::Unsupported { reasons });
+            }
+        }
         let (loaded, load_time) = Elapsed::of(|| guarded("load", || load::load(model.bytes(), &decoded, options)));
         Ok(Box::new(TractPrepared { loaded: loaded?, load_time, feeds: None, results: Vec::new() }))
     }
@@ -102,7 +111,4 @@ impl Prepared for TractPrepared {
         let named = self.loaded.outputs.iter().zip(&self.results);
         named.map(|(name, value)| Ok((name.clone(), convert::from_tract(value).map_err(run_failed)?))).collect()
     }
-}
-fn decode(_: bytes::Bytes, _: Option<&std::path::Path>) -> Result<gtt_ir::Model, String> {
-    Err(String::new())
 }
