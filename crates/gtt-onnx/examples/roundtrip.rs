@@ -3,14 +3,14 @@
 //! `roundtrip FOLDER`: every `.onnx` file below; counts those that come out byte-identical and lists the others. With a second
 //! argument the copies are written into that folder.
 //!
-//! `roundtrip IN.onnx OUT.onnx`: one file, written to disk.
+//! `roundtrip IN.onnx OUT.onnx [deferred]`: one file, written to disk; `deferred` leaves the disk to the operating system.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gtt_onnx::WriteOptions;
+use gtt_onnx::{Durability, WriteOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
@@ -20,12 +20,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         return folder(&input, output.as_deref());
     }
     let output = output.ok_or("an output file is needed")?;
+    let durability = if args.next().is_some() { Durability::Deferred } else { Durability::default() };
+    let options = WriteOptions { durability, ..WriteOptions::default() };
     let start = Instant::now();
     let model = gtt_onnx::read(&input)?;
     let read = start.elapsed();
     gtt_ir::verify(&model)?;
     let verified = start.elapsed() - read;
-    let written = gtt_onnx::write(&model, &output, &WriteOptions::default())?;
+    let written = gtt_onnx::write(&model, &output, &options)?;
     let write = start.elapsed() - verified - read;
     println!("read {read:?}, verify {verified:?}, write {write:?}, {} bytes", written.total_bytes());
     Ok(())

@@ -8,7 +8,7 @@ use gtt_ir::Model;
 use gtt_wire::{Staged, map_file};
 
 use crate::decode::external::check_location;
-use crate::encode::{DataFile, WriteOptions, encode};
+use crate::encode::{DataFile, WriteOptions, encode_beside};
 use crate::envelope::OnnxEnvelope;
 use crate::error::{Error, Result};
 
@@ -47,8 +47,8 @@ pub fn write(model: &Model, path: &Path, options: &WriteOptions) -> Result<Writt
         options.data_file = Some(format!("{name}.data"));
     }
     let sources = sources(model, path, folder);
-    options.protected = sources.iter().map(|(location, _)| location.clone()).collect();
-    let encoded = encode(model, &options)?;
+    let protected = sources.iter().map(|(location, _)| location.clone()).collect();
+    let encoded = encode_beside(model, &options, &protected)?;
     let mut staged = Vec::new();
     let mut written = Written { model_bytes: 0, data_files: Vec::new() };
     for file in &encoded.data_files {

@@ -1,21 +1,29 @@
 //! Files that are written whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, IoSlice, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use crate::Error;
+use crate::copy::write_parts;
+use crate::map::is_mapped;
 
-/// How far a finished file is pushed towards the disk before it takes the old one's place.
+/// When a finished file must be on the disk before it takes the old one's place.
+///
+/// A crash of the program leaves the old file in any case. This is about power cuts, after which a file that was renamed but not
+/// yet on the disk may be found empty. Waiting for the disk takes about as long again as copying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
-    /// The data is on the disk before the rename: after a power cut there is the old file or the new one.
+    /// When the file that it replaces is being read by this process: the input of an in-place change exists nowhere else. Any
+    /// other output can be made again.
     #[default]
+    Replacing,
+    /// Always.
     Synced,
-    /// Left to the operating system: a crash of the program leaves the old file, a power cut may leave an empty one.
+    /// Never.
     Deferred,
 }
 
@@ -59,10 +67,15 @@ impl Staged {
         }
         let mut temporary = temporary_in(parent(&target)).map_err(fail)?;
         let written = write_parts(temporary.as_file_mut(), parts).map_err(fail)?;
-        if let Some(metadata) = replaced {
+        if let Some(metadata) = &replaced {
             temporary.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
         }
-        if durability == Durability::Synced {
+        let is_synced = match durability {
+            Durability::Replacing => replaced.as_ref().is_some_and(is_mapped),
+            Durability::Synced => true,
+            Durability::Deferred => false,
+        };
+        if is_synced {
             temporary.as_file().sync_data().map_err(fail)?;
         }
         Ok(Self { temporary: Some(temporary), target, written })
@@ -86,6 +99,7 @@ pub(crate) fn parent(path: &Path) -> &Path {
 }
 
 /// Writes a file that is not there yet: for filling the folder of [`write_folder_atomically`](crate::write_folder_atomically).
+/// As it replaces nothing, only [`Durability::Synced`] waits for the disk.
 pub fn write_new(path: &Path, parts: &[Bytes], durability: Durability) -> Result<u64, Error> {
     let fail = |error| Error::new("write", path, error);
     let mut file = File::create_new(path).map_err(fail)?;
@@ -123,30 +137,6 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Parts handed to one system call.
-const SLICES: usize = 512;
-
-fn write_parts(file: &mut File, parts: &[Bytes]) -> io::Result<u64> {
-    let mut written = 0u64;
-    for group in parts.chunks(SLICES) {
-        let mut slices: Vec<IoSlice<'_>> =
-            group.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
-        let mut left = slices.as_mut_slice();
-        while !left.is_empty() {
-            match file.write_vectored(left) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    written += count as u64;
-                    IoSlice::advance_slices(&mut left, count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(written)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +167,22 @@ mod tests {
         write_atomically(&path, &[map.slice(6..), Bytes::from_static(b" "), map.slice(..5)]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"world hello");
         assert_eq!(map, "hello world");
+    }
+
+    #[test]
+    fn large_mapped_parts_arrive_between_small_ones_also_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content: Vec<u8> = (0..1_000_000u32).map(|n| (n % 251) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        let map = map_file(&path).unwrap();
+        let own = Bytes::from_static(b"own");
+        let parts = [own.clone(), map.slice(70_001..500_000), own.clone(), map.slice(..70_000), map.slice(3..8), own];
+        let expected = parts.concat();
+        assert_eq!(write_atomically(&path, &parts).unwrap(), expected.len() as u64);
+        assert!(fs::read(&path).unwrap() == expected);
+        let device = write_atomically(Path::new("/dev/null"), &parts);
+        assert!(cfg!(not(unix)) || device.unwrap() == expected.len() as u64);
     }
 
     #[test]

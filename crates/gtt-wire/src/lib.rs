@@ -9,6 +9,7 @@
 //!
 //! Broken input never panics here: every length is checked against what is there before it is used.
 
+mod copy;
 mod error;
 mod fields;
 mod files;

@@ -1,8 +1,10 @@
 //! Files as shared bytes.
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -27,15 +29,67 @@ pub fn map_file(path: &Path) -> Result<Bytes, Error> {
     if metadata.len() == 0 {
         return Ok(Bytes::new());
     }
-    map(&file).map_err(fail)
+    map(file).map_err(fail)
 }
 
 #[allow(unsafe_code)]
-fn map(file: &File) -> io::Result<Bytes> {
+fn map(file: File) -> io::Result<Bytes> {
     // SAFETY: the map is read-only and private to `Bytes`. That nobody truncates the file meanwhile is the one condition no
     // program can check; it is documented above, and our own writer never truncates a file in place.
-    let map = unsafe { memmap2::Mmap::map(file)? };
-    Ok(Bytes::from_owner(map))
+    let map = unsafe { memmap2::Mmap::map(&file)? };
+    let file = Arc::new(file);
+    live().insert(map.as_ptr() as usize, (map.len(), file));
+    Ok(Bytes::from_owner(Map(map)))
+}
+
+/// A map that is known as long as it lives.
+struct Map(memmap2::Mmap);
+
+impl AsRef<[u8]> for Map {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // Before the pages go, so that no other map can have the address yet.
+        live().remove(&(self.0.as_ptr() as usize));
+    }
+}
+
+type Live = BTreeMap<usize, (usize, Arc<File>)>;
+
+/// The live maps by address. Slices of a map travel through the IR as plain `Bytes`; the writer asks here which file they are
+/// of, so that the kernel can copy them from file to file.
+fn live() -> MutexGuard<'static, Live> {
+    static LIVE: Mutex<Live> = Mutex::new(BTreeMap::new());
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The file and offset that bytes are mapped from, if they are.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(crate) fn origin(bytes: &[u8]) -> Option<(Arc<File>, u64)> {
+    let at = bytes.as_ptr() as usize;
+    let live = live();
+    let (&start, (length, file)) = live.range(..=at).next_back()?;
+    (at - start + bytes.len() <= *length).then(|| (file.clone(), (at - start) as u64))
+}
+
+/// Is this very file mapped by this process?
+pub(crate) fn is_mapped(metadata: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+        let files: Vec<Arc<File>> = live().values().map(|entry| entry.1.clone()).collect();
+        files.iter().any(|file| file.metadata().is_ok_and(|other| id(&other) == id(metadata)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        true
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +114,18 @@ mod tests {
         let error = map_file(&folder.path().join("nothing")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("nothing"));
+    }
+
+    #[test]
+    fn slices_of_a_map_know_their_file_while_it_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"content").unwrap();
+        let map = map_file(&path).unwrap();
+        assert_eq!(origin(&map.slice(3..5)).unwrap().1, 3);
+        assert!(origin(b"elsewhere").is_none());
+        assert!(is_mapped(&path.metadata().unwrap()) && !is_mapped(&folder.path().metadata().unwrap()));
+        drop(map);
+        assert!(!is_mapped(&path.metadata().unwrap()));
     }
 }

@@ -8,7 +8,7 @@ use gtt_ir::{Attr, Def, Encoding, Model, Tensor};
 use gtt_wire::SliceFields;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{DataFile, ExternalData, WriteOptions};
+use super::{DataFile, ExternalData};
 use crate::decode::external::{ExternalFile, Reference};
 use crate::envelope::OnnxEnvelope;
 use crate::error::Result;
@@ -46,14 +46,19 @@ struct Layout {
 }
 
 impl<'m> DataFiles<'m> {
-    pub(crate) fn new(model: &'m Model, mode: ExternalData, options: &WriteOptions) -> Result<Self> {
+    pub(crate) fn new(
+        model: &'m Model,
+        mode: ExternalData,
+        data_file: Option<&str>,
+        protected: &BTreeSet<String>,
+    ) -> Result<Self> {
         let source = OnnxEnvelope::of(model).map(|envelope| &envelope.external.files).filter(|files| !files.is_empty());
         let mut files = Self {
             mode,
             source,
             verbatim: BTreeSet::new(),
-            protected: options.protected.clone(),
-            fresh: options.data_file.clone().unwrap_or_else(|| "model.onnx.data".to_owned()),
+            protected: protected.clone(),
+            fresh: data_file.unwrap_or("model.onnx.data").to_owned(),
             files: BTreeMap::new(),
             placed: FxHashMap::default(),
         };

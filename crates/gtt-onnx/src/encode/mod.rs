@@ -56,8 +56,6 @@ pub struct WriteOptions {
     pub limit: u64,
     /// Whether files are on the disk when writing returns.
     pub durability: Durability,
-    /// Data files that belong to another model and must not be overwritten.
-    pub(crate) protected: BTreeSet<String>,
 }
 
 impl Default for WriteOptions {
@@ -67,7 +65,6 @@ impl Default for WriteOptions {
             data_file: None,
             limit: MODEL_LIMIT,
             durability: Durability::default(),
-            protected: BTreeSet::new(),
         }
     }
 }
@@ -123,16 +120,21 @@ pub(crate) struct Encoder<'m> {
 
 /// Encodes a model of the ONNX dialect.
 pub fn encode(model: &Model, options: &WriteOptions) -> Result<Encoded> {
+    encode_beside(model, options, &BTreeSet::new())
+}
+
+/// [`encode`] where the data files `protected` belong to another model and keep their content.
+pub(crate) fn encode_beside(model: &Model, options: &WriteOptions, protected: &BTreeSet<String>) -> Result<Encoded> {
     if model.dialect != Dialect::Onnx {
         return Err(Error::unsupported("the model is not in the ONNX dialect; convert it first"));
     }
-    let encoded = encode_as(model, options.external, options)?;
+    let encoded = encode_as(model, options.external, options, protected)?;
     if encoded.len() <= options.limit {
         return Ok(encoded);
     }
     let size = encoded.len();
     if options.external == ExternalData::AsRead {
-        let encoded = encode_as(model, ExternalData::Split { threshold: SPLIT_FROM }, options)?;
+        let encoded = encode_as(model, ExternalData::Split { threshold: SPLIT_FROM }, options, protected)?;
         if encoded.len() <= options.limit {
             return Ok(encoded);
         }
@@ -143,13 +145,18 @@ pub fn encode(model: &Model, options: &WriteOptions) -> Result<Encoded> {
     )))
 }
 
-fn encode_as(model: &Model, mode: ExternalData, options: &WriteOptions) -> Result<Encoded> {
+fn encode_as(
+    model: &Model,
+    mode: ExternalData,
+    options: &WriteOptions,
+    protected: &BTreeSet<String>,
+) -> Result<Encoded> {
     let envelope = OnnxEnvelope::of(model);
     let mut encoder = Encoder {
         model,
         envelope,
         style: envelope.map(|envelope| envelope.style).unwrap_or_default(),
-        data: DataFiles::new(model, mode, options)?,
+        data: DataFiles::new(model, mode, options.data_file.as_deref(), protected)?,
         spill_from: if let ExternalData::Split { threshold } = mode { Some(threshold) } else { None },
     };
     let mut writer = Writer::new();
