@@ -64,7 +64,7 @@ fn want<'a>(sites: &FxHashMap<&str, Site>, written: &'a str, fed: bool) -> Resul
     let (name, slot) = split_reference(port);
     let kind = if fed { "input" } else { "output" };
     let Some(&site) = sites.get(name) else {
-        let similar = similar(name, sites.keys().copied());
+        let similar = similar(name, sites.keys().copied(), sites.len() <= COMPARED);
         let hint = match similar.as_slice() {
             [] => String::new(),
             names => format!("; similar: {}", names.join(", ")),
@@ -95,8 +95,11 @@ pub(crate) fn value_at(
     }
 }
 
+/// Names up to which misspellings are looked for letter by letter.
+const COMPARED: usize = 100_000;
+
 /// Up to three names that may have been meant.
-fn similar<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
+fn similar<'a>(name: &str, all: impl Iterator<Item = &'a str>, by_letter: bool) -> Vec<String> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
     let (lower, lower_last) = (name.to_lowercase(), last(name));
     let mut found: Vec<(usize, &str)> = all
@@ -110,7 +113,7 @@ fn similar<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
                 2 + other.len().abs_diff(name.len())
             } else {
                 let bound = 1 + name.len() / 4;
-                (other.len().abs_diff(name.len()) <= bound && other.len() < 200)
+                (by_letter && other.len().abs_diff(name.len()) <= bound && other.len() < 200)
                     .then(|| edit_distance(&lower, &other_lower))
                     .filter(|&distance| distance <= bound)?
             };

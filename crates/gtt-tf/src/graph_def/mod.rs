@@ -3,6 +3,8 @@
 mod decode;
 mod encode;
 mod names;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use decode::{GraphFields, decode};
 pub(crate) use encode::{Written, write};

@@ -11,6 +11,8 @@ mod print;
 pub(crate) mod schema;
 mod schema_graph;
 mod schema_saved_model;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use parse::parse;
 pub(crate) use print::print;

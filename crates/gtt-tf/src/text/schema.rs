@@ -1,6 +1,8 @@
 //! Tables of messages: what the text format calls each field.
 
 pub(crate) use super::schema_graph::GRAPH_DEF;
+#[cfg(test)]
+pub(crate) use super::schema_graph::TENSOR_PROTO;
 pub(crate) use super::schema_saved_model::SAVED_MODEL;
 
 /// A message type. The fields are sorted as their definition lists them.
@@ -121,6 +123,6 @@ mod tests {
                 work.extend(field.kind.message());
             }
         }
-        assert_eq!(seen.len(), 86);
+        assert_eq!(seen.len(), 89);
     }
 }

@@ -5,9 +5,15 @@
 //! in TensorFlow. Resource and variant tensors cannot be read and stay opaque, as do tensors whose written-out size is out of all
 //! proportion to the file.
 
+mod encode;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use gtt_ir::{DType, Dim, Encoded, Encoding, Shape, Tensor};
 use gtt_wire::{Field, SliceFields, Writer, varints};
+
+pub(crate) use encode::{write, write_shape};
 
 use crate::dtype::{from_number, to_number};
 use crate::source::Source;
@@ -50,19 +56,6 @@ pub(crate) fn decode_shape(message: &[u8]) -> Result<Option<Shape>, Error> {
         }
     }
     Ok((!unknown_rank).then_some(shape))
-}
-
-/// Writes the fields of a `TensorShapeProto`.
-pub(crate) fn write_shape(shape: Option<&[Dim]>, writer: &mut Writer) {
-    let Some(shape) = shape else { return writer.bool(3, true) };
-    for dim in shape {
-        writer.message(2, |writer| match dim {
-            // Proto3 leaves zeros out.
-            Dim::Known(0) => {}
-            Dim::Known(size) => writer.varint(1, *size),
-            _ => writer.int(1, -1),
-        });
-    }
 }
 
 /// A constant of equal elements that would be larger than this when written out stays opaque: nothing can compute with it, and
@@ -311,88 +304,6 @@ fn pack(bytes: &[u8], bits: usize) -> Bytes {
     packed.collect()
 }
 
-/// From packed bits to a byte an element; signed types are sign-extended, as TensorFlow holds them.
-fn unpack(bytes: &[u8], dtype: DType, count: usize) -> Bytes {
-    let bits = dtype.bits();
-    let per_byte = 8 / bits;
-    let signed = matches!(dtype, DType::I4 | DType::I2);
-    let unpacked = (0..count).map(|index| {
-        let high = bytes[index / per_byte] >> (index % per_byte * bits) << (8 - bits);
-        if signed { (high as i8 >> (8 - bits)) as u8 } else { high >> (8 - bits) }
-    });
-    unpacked.collect()
-}
-
-/// From this many bytes of content on, equal elements are written once.
-const SPLAT_FROM: usize = 17;
-
-/// Writes the fields of a `TensorProto`: verbatim while it is what was read, else as content or as one repeated value.
-pub(crate) fn write(tensor: &Tensor, writer: &mut Writer) -> Result<(), Error> {
-    if let Some(Encoded { encoding: Encoding::TfTensor, bytes }) = tensor.encoded() {
-        writer.raw(bytes);
-        return Ok(());
-    }
-    let dtype = tensor.dtype();
-    let Some(number) = to_number(dtype) else {
-        return Err(Error::unsupported(format!("TensorFlow has no element type {dtype}")));
-    };
-    writer.varint(1, number);
-    let dims: Shape = tensor.shape().iter().map(|&extent| Dim::Known(extent as u64)).collect();
-    writer.message(2, |writer| write_shape(Some(&dims), writer));
-    if let Some(strings) = tensor.strings() {
-        let same = strings.len() > 1 && strings.iter().all(|string| *string == strings[0]);
-        for string in &strings[..if same { 1 } else { strings.len() }] {
-            writer.bytes(value_tag(DType::String), string);
-        }
-        return Ok(());
-    }
-    if tensor.is_empty() {
-        return Ok(());
-    }
-    if let Some(element) = tensor.as_splat().filter(|_| tensor.byte_len() >= SPLAT_FROM) {
-        write_value(dtype, element, writer);
-        return Ok(());
-    }
-    let Some(bytes) = tensor.bytes() else {
-        return Err(Error::unsupported(format!("a constant {tensor:?} that only its own format can write")));
-    };
-    let bytes = if dtype.bits() < 8 { unpack(&bytes, dtype, tensor.len()) } else { bytes };
-    let element = &bytes[..dtype.bits().div_ceil(8)];
-    if bytes.len() >= SPLAT_FROM && bytes.chunks(element.len()).all(|other| other == element) {
-        write_value(dtype, element, writer);
-    } else {
-        writer.bytes(4, &bytes);
-    }
-    Ok(())
-}
-
-/// One element as a `*_val` field.
-fn write_value(dtype: DType, element: &[u8], writer: &mut Writer) {
-    let tag = value_tag(dtype);
-    match dtype {
-        DType::F32 | DType::Complex64 | DType::F64 | DType::Complex128 => writer.slice(tag, element),
-        _ if tag == FLOAT8_VAL => writer.slice(tag, element),
-        _ => {
-            let mut wide = [0; 8];
-            wide[..element.len()].copy_from_slice(element);
-            let value = i64::from_le_bytes(wide);
-            let unused = 64 - 8 * element.len();
-            let signed = matches!(
-                dtype,
-                DType::I8 | DType::I16 | DType::I32 | DType::QI8 | DType::QI16 | DType::QI32 | DType::I4 | DType::I2
-            );
-            writer.packed_ints(tag, [if signed { value << unused >> unused } else { value }]);
-        }
-    }
-}
-
-/// A tensor as a `TensorProto` of its own.
-pub(crate) fn encode(tensor: &Tensor) -> Result<Bytes, Error> {
-    let mut writer = Writer::new();
-    write(tensor, &mut writer)?;
-    Ok(writer.into_bytes())
-}
-
 /// Decodes a `TensorProto` on its own; `None` when its element type is not one of ours.
 pub fn decode_tensor(message: Bytes) -> Result<Option<Tensor>, Error> {
     let source = Source::new(message);
@@ -401,10 +312,12 @@ pub fn decode_tensor(message: Bytes) -> Result<Option<Tensor>, Error> {
 
 /// Encodes a tensor as a `TensorProto`. Fails for element types that TensorFlow does not have.
 pub fn encode_tensor(tensor: &Tensor) -> Result<Bytes, Error> {
-    encode(tensor)
+    let mut writer = Writer::new();
+    write(tensor, &mut writer)?;
+    Ok(writer.into_bytes())
 }
 
-/// A message that names the element type as TensorFlow does.
+/// What TensorFlow calls an element type.
 pub(crate) fn type_name(dtype: DType) -> Name {
     let name = to_number(dtype).and_then(crate::dtype::name_of_number);
     name.map_or_else(|| Name::new(dtype.name()), Name::from)

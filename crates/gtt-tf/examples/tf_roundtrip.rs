@@ -1,10 +1,10 @@
 //! Reads TensorFlow models and says whether writing them gives the same bytes.
 //!
 //! ```sh
-//! cargo run -p gtt-tf --example roundtrip -- model.pb graph.pbtxt saved_model_folder …
-//! cargo run -p gtt-tf --example roundtrip -- --out folder model.pb …          # also writes each model there
-//! cargo run -p gtt-tf --example roundtrip -- --out folder --text model.pb …   # in the text format
-//! cargo run -p gtt-tf --example roundtrip -- --out folder --binary graph.pbtxt …
+//! cargo run -p gtt-tf --example tf_roundtrip -- model.pb graph.pbtxt saved_model_folder …
+//! cargo run -p gtt-tf --example tf_roundtrip -- --out folder model.pb …          # also writes each model there
+//! cargo run -p gtt-tf --example tf_roundtrip -- --out folder --text model.pb …   # in the text format
+//! cargo run -p gtt-tf --example tf_roundtrip -- --out folder --binary graph.pbtxt …
 //! ```
 //!
 //! Binary files are compared byte for byte. Text is read, printed, read and printed again; the two prints must agree.
