@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use crate::{DType, GraphId, Name, Shape, Tensor};
 
-/// The value of an attribute: the union of ONNX `AttributeProto` and TensorFlow `AttrValue`.
-#[derive(Clone, Debug, PartialEq)]
+/// The value of an attribute: the union of ONNX `AttributeProto` and TensorFlow `AttrValue`. Floats are equal when their bits
+/// are: 0.0 and -0.0 differ, a NaN equals itself.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Attr {
     /// Integer.
@@ -49,6 +50,37 @@ pub enum Attr {
     /// Anything else (types, functions with attributes, reference types, placeholders): the encoded message.
     Raw(Bytes),
 }
+
+impl PartialEq for Attr {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: &f32, b: &f32| a.to_bits() == b.to_bits();
+        match (self, other) {
+            (Attr::Int(a), Attr::Int(b)) => a == b,
+            (Attr::Float(a), Attr::Float(b)) => same(a, b),
+            (Attr::Bool(a), Attr::Bool(b)) => a == b,
+            (Attr::Str(a), Attr::Str(b)) => a == b,
+            (Attr::Tensor(a), Attr::Tensor(b)) => a == b,
+            (Attr::Graph(a), Attr::Graph(b)) => a == b,
+            (Attr::DType(a), Attr::DType(b)) => a == b,
+            (Attr::Shape(a), Attr::Shape(b)) => a == b,
+            (Attr::Ints(a), Attr::Ints(b)) => a == b,
+            (Attr::Floats(a), Attr::Floats(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+            (Attr::Bools(a), Attr::Bools(b)) => a == b,
+            (Attr::Strs(a), Attr::Strs(b)) => a == b,
+            (Attr::Tensors(a), Attr::Tensors(b)) => a == b,
+            (Attr::Graphs(a), Attr::Graphs(b)) => a == b,
+            (Attr::DTypes(a), Attr::DTypes(b)) => a == b,
+            (Attr::Shapes(a), Attr::Shapes(b)) => a == b,
+            (Attr::EmptyList, Attr::EmptyList) => true,
+            (Attr::Ref(a), Attr::Ref(b)) => a == b,
+            (Attr::Func(a), Attr::Func(b)) => a == b,
+            (Attr::Raw(a), Attr::Raw(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Attr {}
 
 impl Attr {
     /// The integer.

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use crate::graph::UseList;
+use crate::uses::{ControlUses, UseList};
 use crate::{
     Arena, Attr, Attrs, ConstOrigin, Constant, Def, Graph, GraphId, Model, Name, Node, NodeId, NodeMeta, Op, Port,
     Site, Tensor, Type, Use, Value, ValueId,
@@ -115,7 +115,7 @@ impl<'m> Editor<'m> {
             inputs: spec.inputs,
             outputs: SmallVec::new(),
             control: spec.control,
-            control_uses: SmallVec::new(),
+            control_uses: ControlUses::default(),
             attrs: spec.attrs,
             name: spec.name,
             rank: spec.rank,
@@ -196,6 +196,10 @@ impl<'m> Editor<'m> {
             let value = &mut graph.values[input];
             let Def::Input { default } = &mut value.def else { panic!("`{}` is not an input", value.name) };
             let Some(constant) = default.take() else { panic!("input `{}` has no default", value.name) };
+            if value.ty != constant.tensor.ty() {
+                value.ty = constant.tensor.ty();
+                value.info = None;
+            }
             value.def = Def::Const(constant);
         }
         let (values, ports) = (&graph.values, &mut graph.inputs);
@@ -311,7 +315,7 @@ impl<'m> Editor<'m> {
         let graph = self.touch();
         let ids: Vec<NodeId> = graph.nodes.ids().collect();
         for id in ids {
-            graph.nodes[id].control_uses.clear();
+            graph.nodes[id].control_uses = ControlUses::default();
             for site in std::mem::take(&mut graph.nodes[id].control) {
                 if let Site::Const(value) = site {
                     graph.values[value].uses.remove(Use::Control { node: id });
@@ -320,17 +324,21 @@ impl<'m> Editor<'m> {
         }
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute. Subgraphs that it held and no longer holds are erased.
     pub fn set_attr(&mut self, node: NodeId, name: &str, value: Attr) {
+        let old = self.graph().node(node).attr(name).map_or(Vec::new(), |old| old.graphs().to_vec());
+        let gone: Vec<GraphId> = old.into_iter().filter(|graph| !value.graphs().contains(graph)).collect();
         self.touch().nodes[node].attrs.set(name, value);
+        gone.into_iter().for_each(|graph| self.erase_graph(graph));
     }
 
-    /// Removes an attribute; says whether it was there. The revision stays when it was not.
+    /// Removes an attribute, and subgraphs that it held; says whether it was there. The revision stays when it was not.
     pub fn remove_attr(&mut self, node: NodeId, name: &str) -> bool {
-        if self.graph().node(node).attr(name).is_none() {
-            return false;
-        }
-        self.touch().nodes[node].attrs.remove(name)
+        let Some(old) = self.graph().node(node).attr(name) else { return false };
+        let gone = old.graphs().to_vec();
+        self.touch().nodes[node].attrs.remove(name);
+        gone.into_iter().for_each(|graph| self.erase_graph(graph));
+        true
     }
 
     /// Changes what a node computes.
@@ -366,9 +374,24 @@ impl<'m> Editor<'m> {
 
     // Changing values
 
-    /// Renames a value. TensorFlow results are renamed through their node.
+    /// Renames a value, and what captures it. TensorFlow results are renamed through their node.
     pub fn set_value_name(&mut self, value: ValueId, name: impl Into<Name>) {
-        self.touch().values[value].name = name.into();
+        self.touch();
+        self.rename(self.graph, value, &name.into());
+    }
+
+    /// A capture is called like what it captures: exporters write its name.
+    fn rename(&mut self, graph: GraphId, value: ValueId, name: &Name) {
+        let mut work = vec![(graph, value)];
+        while let Some((graph, value)) = work.pop() {
+            let renamed = &mut self.model.graphs[graph].values[value];
+            renamed.name = name.clone();
+            for used in self.model.graphs[graph].values[value].uses() {
+                if let Use::Capture { graph: inner } = used {
+                    work.push((*inner, self.model.graphs[*inner].captures[&value]));
+                }
+            }
+        }
     }
 
     /// Declares a type.
@@ -440,7 +463,8 @@ impl<'m> Editor<'m> {
             Use::Output { index } => graph.outputs[index as usize].value = new,
             Use::Input { index } => graph.inputs[index as usize].value = new,
             Use::Control { node } => {
-                let site = site_of(graph, new);
+                let readers_own = |site: &Site| *site == Site::Node(node) || graph.nodes[node].control.contains(site);
+                let site = site_of(graph, new).filter(|site| !readers_own(site));
                 let control = &mut graph.nodes[node].control;
                 let at = control.iter().position(|site| *site == Site::Const(old)).expect("a control use has its edge");
                 match site {
@@ -471,9 +495,8 @@ impl<'m> Editor<'m> {
             return;
         }
         let name = self.model.graphs[parent].values[new].name.clone();
-        let captured = &mut self.model.graphs[inner].values[value];
-        captured.def = Def::Capture { outer: new };
-        captured.name = name;
+        self.model.graphs[inner].values[value].def = Def::Capture { outer: new };
+        self.rename(inner, value, &name);
         self.model.graphs[inner].captures.insert(new, value);
         self.model.graphs[parent].values[new].uses.push(Use::Capture { graph: inner });
     }
@@ -628,7 +651,7 @@ fn site_of(graph: &Graph, value: ValueId) -> Option<Site> {
 
 fn add_control_use(graph: &mut Graph, site: Site, node: NodeId) {
     match site {
-        Site::Node(source) => graph.nodes[source].control_uses.push(node),
+        Site::Node(source) => graph.nodes[source].control_uses.0.push(node),
         Site::Const(value) => graph.values[value].uses.push(Use::Control { node }),
     }
 }
@@ -636,10 +659,7 @@ fn add_control_use(graph: &mut Graph, site: Site, node: NodeId) {
 fn remove_control_use(graph: &mut Graph, site: Site, node: NodeId) {
     match site {
         Site::Node(source) => {
-            let uses = &mut graph.nodes[source].control_uses;
-            if let Some(at) = uses.iter().position(|other| *other == node) {
-                uses.swap_remove(at);
-            }
+            graph.nodes[source].control_uses.0.remove(node);
         }
         Site::Const(value) => {
             graph.values[value].uses.remove(Use::Control { node });

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::uses::{ControlUses, UseList};
 use crate::{Arena, Attr, Attrs, Domain, Editor, GraphId, Name, NodeId, Op, Tensor, Type, ValueId};
 
 /// Which family of ops a model is written in.
@@ -205,7 +206,7 @@ pub struct Node {
     /// TensorFlow control inputs: these run first.
     pub control: SmallVec<[Site; 0]>,
     /// Nodes that have this node as control input (one entry for each edge).
-    pub control_uses: SmallVec<[NodeId; 0]>,
+    pub control_uses: ControlUses,
     /// Attributes.
     pub attrs: Attrs,
     /// Node name; may be empty in ONNX, unique in TensorFlow.
@@ -270,7 +271,7 @@ pub struct Value {
     pub info: Option<Bytes>,
     /// Where it comes from.
     pub def: Def,
-    pub(crate) uses: UseList,
+    pub(crate) uses: UseList<Use, 2>,
 }
 
 /// The definition of a value.
@@ -528,70 +529,5 @@ impl Graph {
             Site::Node(node) => self.node(node).rank,
             Site::Const(value) => self.value(value).constant().map_or(0, |constant| constant.rank),
         }
-    }
-}
-
-/// The uses of a value: a plain list while short, with an index when long, so that removal stays cheap for a constant that a
-/// million nodes share.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct UseList {
-    list: SmallVec<[Use; 2]>,
-    index: Option<Box<FxHashMap<Use, SmallVec<[u32; 1]>>>>,
-}
-
-impl UseList {
-    const INDEXED_FROM: usize = 64;
-
-    pub(crate) fn as_slice(&self) -> &[Use] {
-        &self.list
-    }
-
-    pub(crate) fn contains(&self, used: Use) -> bool {
-        match &self.index {
-            Some(index) => index.contains_key(&used),
-            None => self.list.contains(&used),
-        }
-    }
-
-    pub(crate) fn push(&mut self, used: Use) {
-        let position = self.list.len() as u32;
-        self.list.push(used);
-        if let Some(index) = &mut self.index {
-            index.entry(used).or_default().push(position);
-        } else if self.list.len() >= Self::INDEXED_FROM {
-            let mut index = FxHashMap::<Use, SmallVec<[u32; 1]>>::default();
-            for (position, used) in self.list.iter().enumerate() {
-                index.entry(*used).or_default().push(position as u32);
-            }
-            self.index = Some(Box::new(index));
-        }
-    }
-
-    /// Removes one occurrence; the order of the rest may change, the same way on every run.
-    pub(crate) fn remove(&mut self, used: Use) -> bool {
-        let Some(index) = &mut self.index else {
-            let Some(position) = self.list.iter().position(|other| *other == used) else { return false };
-            self.list.remove(position);
-            return true;
-        };
-        let Some(positions) = index.get_mut(&used) else { return false };
-        let Some(position) = positions.pop() else { return false };
-        if positions.is_empty() {
-            index.remove(&used);
-        }
-        let last = self.list.len() as u32 - 1;
-        let moved = self.list[last as usize];
-        self.list.swap_remove(position as usize);
-        if position != last {
-            let positions = index.get_mut(&moved).expect("every use is indexed");
-            let slot = positions.iter_mut().find(|slot| **slot == last).expect("every use is indexed");
-            *slot = position;
-        }
-        true
-    }
-
-    pub(crate) fn take(&mut self) -> SmallVec<[Use; 2]> {
-        self.index = None;
-        std::mem::take(&mut self.list)
     }
 }

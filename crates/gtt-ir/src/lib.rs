@@ -15,6 +15,7 @@ mod tensor;
 pub mod text;
 pub mod traverse;
 mod types;
+mod uses;
 mod verify;
 
 pub use attr::{Attr, AttrEntry, Attrs};
@@ -29,6 +30,7 @@ pub use id::{Arena, GraphId, Id, NodeId, ValueId};
 pub use op::{Domain, Op};
 pub use tensor::{Element, Encoded, Encoding, Tensor, TensorError};
 pub use types::{Dim, Shape, Type};
+pub use uses::ControlUses;
 pub use verify::verify;
 
 /// A name: cheap to clone, immutable.

@@ -3,7 +3,6 @@
 //! Elements are little-endian and packed (types under 8 bit: low bits first, as ONNX stores them). The bytes usually are a
 //! slice of a mapped file and therefore unaligned: typed reads copy, and say so.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -184,9 +183,9 @@ impl Tensor {
         self.shape.len()
     }
 
-    /// Number of elements.
+    /// Number of elements. For an opaque constant, whose shape nothing vouches for, at most `usize::MAX`.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        count(&self.shape).unwrap_or(usize::MAX)
     }
 
     /// No elements.
@@ -213,7 +212,7 @@ impl Tensor {
     pub fn byte_len(&self) -> usize {
         match &self.data {
             Data::Packed(bytes) => bytes.len(),
-            Data::Splat(element) => element.len() * self.len(),
+            Data::Splat(element) => element.len().saturating_mul(self.len()),
             Data::Strings(strings) => strings.iter().map(Bytes::len).sum(),
             Data::Opaque => self.encoded.as_ref().map_or(0, |encoded| encoded.bytes.len()),
         }
@@ -318,7 +317,8 @@ impl Tensor {
         Some(Self { dtype: self.dtype, shape: shape.into(), data: self.data.clone(), encoded: None })
     }
 
-    /// A hash of type, shape and content. Reads every byte of the tensor.
+    /// A hash of type, shape and content, the same for equal tensors whatever their form. Reads every byte, but of a splat one
+    /// element.
     pub fn content_hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
         self.dtype.hash(&mut hasher);
@@ -326,18 +326,25 @@ impl Tensor {
         match (&self.data, &self.encoded) {
             (Data::Strings(strings), _) => strings.hash(&mut hasher),
             (Data::Opaque, Some(encoded)) => encoded.bytes.hash(&mut hasher),
-            _ => hasher.write(&self.packed()),
+            (Data::Splat(element), _) => hasher.write(element),
+            (Data::Packed(bytes), _) => match equal_element(self.dtype, bytes) {
+                Some(element) => hasher.write(element),
+                None => hasher.write(bytes),
+            },
+            (Data::Opaque, None) => {}
         }
         hasher.finish()
     }
+}
 
-    fn packed(&self) -> Cow<'_, [u8]> {
-        match &self.data {
-            Data::Packed(bytes) => Cow::Borrowed(bytes),
-            Data::Splat(element) => Cow::Owned(element.repeat(self.len())),
-            _ => Cow::Borrowed(&[]),
-        }
+/// The element that all elements equal; not looked for below 8 bit, where there is no splat form.
+fn equal_element(dtype: DType, bytes: &[u8]) -> Option<&[u8]> {
+    let size = dtype.bits() / 8;
+    if size == 0 || bytes.len() < size {
+        return None;
     }
+    let first = &bytes[..size];
+    bytes.chunks_exact(size).all(|element| element == first).then_some(first)
 }
 
 impl PartialEq for Tensor {

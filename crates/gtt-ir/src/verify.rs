@@ -11,7 +11,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::traverse::topological;
-use crate::{Def, Dialect, Error, ErrorKind, Graph, GraphId, Model, NodeId, Site, Type, Use, ValueId};
+use crate::{Def, Dialect, Error, ErrorKind, Graph, GraphId, Id, Model, NodeId, Site, Type, Use, ValueId};
 
 /// Checks every graph of the model. Linear in nodes; no tensor content is read.
 pub fn verify(model: &Model) -> Result<(), Error> {
@@ -84,7 +84,7 @@ impl Checker<'_> {
             }
             self.fail(format!("the use of `{}` by {whose} is not recorded", self.graph.value(value).name))
         };
-        let mut control_edges = 0usize;
+        let mut control_edges = vec![0usize; self.graph.node_bound()];
         for (id, node) in self.graph.nodes() {
             for (slot, value) in node.inputs.iter().enumerate() {
                 if let Some(value) = value {
@@ -95,10 +95,10 @@ impl Checker<'_> {
                 match site {
                     Site::Const(value) => require(*value, Use::Control { node: id }, self.node_name(id))?,
                     Site::Node(source) => {
-                        control_edges += 1;
                         if self.graph.get_node(*source).is_none() {
                             return self.fail(format!("`{}` has an erased control input", self.node_name(id)));
                         }
+                        control_edges[source.index()] += 1;
                     }
                 }
             }
@@ -123,9 +123,12 @@ impl Checker<'_> {
         if recorded != expected {
             return self.fail(format!("{recorded} uses recorded, {expected} found"));
         }
-        let recorded: usize = self.graph.nodes().map(|(_, node)| node.control_uses.len()).sum();
-        if recorded != control_edges {
-            return self.fail(format!("{recorded} control uses recorded, {control_edges} found"));
+        for (id, node) in self.graph.nodes() {
+            let (recorded, expected) = (node.control_uses.len(), control_edges[id.index()]);
+            if recorded != expected {
+                let name = self.node_name(id);
+                return self.fail(format!("{recorded} control uses of `{name}` recorded, {expected} found"));
+            }
         }
         for &node in &self.graph.kept {
             if self.graph.get_node(node).is_none() {
@@ -136,6 +139,13 @@ impl Checker<'_> {
     }
 
     fn definitions(&self) -> Result<(), Error> {
+        let ports: FxHashSet<ValueId> = self.graph.inputs.iter().map(|port| port.value).collect();
+        for (outer, value) in self.graph.captures() {
+            let capture = self.graph.get_value(value).map(|value| &value.def);
+            if !matches!(capture, Some(Def::Capture { outer: found }) if *found == outer) {
+                return self.fail("a captured value was erased".to_owned());
+            }
+        }
         for (id, value) in self.graph.values() {
             match &value.def {
                 Def::Node { node, slot } => {
@@ -158,7 +168,7 @@ impl Checker<'_> {
                     }
                 }
                 Def::Input { .. } => {
-                    if !self.graph.inputs.iter().any(|port| port.value == id) {
+                    if !ports.contains(&id) {
                         return self.fail(format!("input `{}` has no port", value.name));
                     }
                 }
