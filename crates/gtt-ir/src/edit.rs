@@ -666,3 +666,6 @@ fn remove_control_use(graph: &mut Graph, site: Site, node: NodeId) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
