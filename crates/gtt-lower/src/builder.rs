@@ -16,6 +16,7 @@ pub(crate) struct Builder {
     model: Model,
     held: Vec<Held>,
     taken: FxHashSet<Name>,
+    node_names: FxHashSet<Name>,
     /// Small constants made by the lowering itself, shared.
     small: FxHashMap<(DType, Vec<usize>, bytes::Bytes), ValueId>,
     /// Values that two lowered values hold; they keep their first name.
@@ -36,6 +37,7 @@ impl Builder {
             model,
             held: Vec::new(),
             taken: reserved.into_iter().collect(),
+            node_names: FxHashSet::default(),
             small: FxHashMap::default(),
             shared_values: FxHashSet::default(),
             scope: Name::default(),
@@ -198,7 +200,9 @@ impl Builder {
             }
             if let gtt_ir::Def::Node { node, .. } = self.model.main().value(value).def {
                 let node_name = self.scope.clone();
-                self.edit().set_node_name(node, node_name);
+                if self.node_names.insert(node_name.clone()) {
+                    self.edit().set_node_name(node, node_name);
+                }
                 let name = self.fresh(&format!("{name}{suffix}"));
                 self.edit().set_value_name(value, name);
             }
@@ -415,7 +419,10 @@ impl Builder {
     /// A node with results of the given types.
     pub(crate) fn node(&mut self, op: &str, inputs: &[Option<ValueId>], attrs: Attrs, types: &[Type]) -> Vec<ValueId> {
         let mut spec = NodeSpec::new(Op::onnx(op), "").inputs(inputs.iter().copied()).rank(self.next_rank());
-        let node_name = self.scoped(op);
+        let mut node_name = self.scoped(op);
+        while !self.node_names.insert(node_name.clone()) {
+            node_name = self.scoped(op);
+        }
         for (slot, ty) in types.iter().enumerate() {
             let base = if slot == 0 { format!("{node_name}:v") } else { format!("{node_name}:v{slot}") };
             spec = spec.output(self.fresh(&base), ty.clone());

@@ -135,6 +135,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Pad", &["T", "Tpaddings"], layout::pad),
     entry("PadV2", &["T", "Tpaddings"], layout::pad),
     entry("Placeholder", &["dtype", "shape"], create::placeholder),
+    entry("PlaceholderV2", &["dtype", "shape"], create::placeholder),
     entry("PlaceholderWithDefault", &["dtype", "shape"], control::identity),
     entry("Pow", &["T"], elementwise::binary),
     entry("PreventGradient", &["T", "message"], control::identity),

@@ -112,6 +112,10 @@ impl Window {
         if self.dilations.iter().any(|&dilation| dilation != 1) {
             return decline("`SAME` padding of unknown extents with strides and dilations");
         }
+        // TensorFlow clips a negative total to 0; at run time ONNX does not.
+        if (0..count).any(|at| self.reach(at).is_none_or(|reach| reach < self.strides[at])) {
+            return decline("`SAME` padding of unknown extents with strides beyond the window");
+        }
         Ok((Pads::SameUpper, results))
     }
 

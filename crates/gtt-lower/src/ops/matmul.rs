@@ -71,11 +71,23 @@ pub(crate) fn einsum(builder: &mut Builder, call: &Call<'_>) -> Results {
     let extent = |label: char| {
         let found = terms.split(',').zip(&dims).find_map(|(term, dims)| {
             let at = term.chars().position(|other| other == label)?;
-            dims.as_ref()?.get(at).cloned().filter(|dim| dim.known() != Some(1))
+            let dims = dims.as_ref().filter(|_| !term.contains('.'))?;
+            dims.get(at).cloned().filter(|dim| dim.known() != Some(1))
         });
         found.unwrap_or(Dim::Unknown)
     };
-    let shape: Option<Shape> = (!equation.contains('.')).then(|| result.chars().map(extent).collect());
+    // An ellipsis stands for the dimensions that the labels leave.
+    let mut left = terms.split(',').zip(&dims).filter(|(term, _)| term.contains("...")).map(|(term, dims)| {
+        let labels = term.chars().filter(|label| label.is_alphabetic()).count();
+        dims.as_ref().and_then(|dims| dims.len().checked_sub(labels))
+    });
+    let left: Option<usize> = left.try_fold(0, |most, count| Some(most.max(count?)));
+    let shape: Option<Shape> = if result.contains("...") {
+        let labels = result.chars().filter(|label| label.is_alphabetic()).count();
+        left.map(|left| (0..labels + left).map(|_| Dim::Unknown).collect())
+    } else {
+        Some(result.chars().map(extent).collect())
+    };
     let inputs: Vec<ValueId> = call.inputs.iter().map(|&val| builder.natural(val)).collect();
     let attrs = Attrs::new().with("equation", Attr::Str(equation.clone().into()));
     let value = builder.one("Einsum", &inputs, attrs, declared(dtype, shape.as_ref()));
