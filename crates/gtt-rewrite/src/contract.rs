@@ -3,7 +3,7 @@
 use gtt_ir::{Def, Graph, GraphId, Model, Name, Type};
 use gtt_ops::infer::Types;
 
-use crate::{Interface, Numerics, PassInfo};
+use crate::{Interface, Numerics};
 
 /// The interface of all graphs at one moment.
 pub(crate) struct Contract {
@@ -46,7 +46,13 @@ impl Contract {
     }
 
     /// Compares with the interface after a pass; `Err` says what broke.
-    pub(crate) fn check(&self, model: &Model, types: Option<&Types>, info: &PassInfo) -> Result<(), String> {
+    pub(crate) fn check(
+        &self,
+        model: &Model,
+        types: Option<&Types>,
+        interface: Interface,
+        numerics: Numerics,
+    ) -> Result<(), String> {
         for &(id, inputs, outputs) in &self.counts {
             let Some(graph) = model.get_graph(id) else { continue };
             if graph.inputs().len() != inputs || graph.outputs().len() != outputs {
@@ -58,11 +64,11 @@ impl Contract {
             let mut left = after.iter();
             let mut next = left.next();
             for port in before {
-                let may_go = info.interface == Interface::DropsDefaults && port.has_default;
-                let renamed = info.numerics == Numerics::Renames;
+                let may_go = interface == Interface::DropsDefaults && port.has_default;
+                let renamed = numerics == Numerics::Renames;
                 match next {
                     Some(found) if renamed || found.name == port.name => {
-                        if info.interface != Interface::ChangesTypes && contradict(&port.ty, &found.ty) {
+                        if interface != Interface::ChangesTypes && contradict(&port.ty, &found.ty) {
                             return Err(format!("{kind} `{}` was {} and is now {}", port.name, port.ty, found.ty));
                         }
                         next = left.next();

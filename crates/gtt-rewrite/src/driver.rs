@@ -314,3 +314,6 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

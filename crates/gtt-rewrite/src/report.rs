@@ -24,7 +24,7 @@ pub struct Report {
     pub seconds: f64,
     /// Rewrites of all steps.
     pub rewrites: u64,
-    /// The bisect limit kept at least one rewrite from being made.
+    /// The bisect limit was used up and rewrites or whole steps were left out.
     pub limited: bool,
     /// Every step that was come to, in the order of running; those within `fixpoint{}` once for each round.
     pub steps: Vec<StepReport>,

@@ -248,7 +248,7 @@ impl Run<'_, '_, '_> {
                 if changed {
                     report.outcome = Outcome::Changed;
                     report.after = Size::of(self.model);
-                    self.numerics = self.numerics.and(step.info.numerics);
+                    self.numerics = self.numerics.and(step.numerics());
                 }
                 Ok(())
             }
@@ -282,7 +282,10 @@ impl Run<'_, '_, '_> {
         }
         let types = self.cached_types();
         contract
-            .check(self.model, types.as_deref(), step.info)
+            .check(self.model, types.as_deref(), step.info.interface, step.numerics())
             .map_err(|broken| Error::internal("", format!("it changed the model's interface: {broken}")))
     }
 }
+
+#[cfg(test)]
+mod tests;

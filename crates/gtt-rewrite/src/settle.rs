@@ -166,7 +166,7 @@ impl Splice<'_, '_> {
         // that left its nodes nameless gets nameless ones.
         let from = self.heir_of(rewrite, index, None).and_then(|value| self.olds[&value].node.clone());
         let name = match (&new.name, from) {
-            (Some(name), _) => name.clone(),
+            (Some(name), _) => first.unwrap_or_else(|| name.clone()),
             (None, Some((old, name)))
                 if !self.node_names_taken.contains(&name) && self.editor.graph().get_node(old).is_none() =>
             {
