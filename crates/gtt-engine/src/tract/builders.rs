@@ -13,7 +13,9 @@ use tract_onnx::tract_core::ops::cast::cast;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::array;
 
-type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+use super::extremes;
+
+pub(super) type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 static PLAIN: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
 
@@ -22,6 +24,8 @@ pub(super) static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
     let mut framework = tract_onnx::onnx();
     framework.op_register.insert("Cast", build_cast);
     framework.op_register.insert("ConstantOfShape", build_constant_of_shape);
+    framework.op_register.insert("ReduceMax", extremes::reduce_max);
+    framework.op_register.insert("ReduceMin", extremes::reduce_min);
     framework.op_register.insert("Shape", build_shape);
     framework.op_register.insert("Size", |_, _| Ok((expand(array::Size::new(DatumType::I64)), vec![])));
     framework

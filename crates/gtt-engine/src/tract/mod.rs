@@ -8,6 +8,7 @@ mod allow;
 mod builders;
 mod convert;
 mod evaluator;
+mod extremes;
 mod guard;
 mod load;
 
@@ -35,7 +36,7 @@ impl Engine for Tract {
         let decoded = gtt_onnx::decode(model.bytes().clone(), model.folder())
             .map_err(|error| EngineError::Failed { stage: "decode", message: error.to_string() })?;
         if options.trust == Trust::Proven {
-            let reasons = allow::refusals(&decoded);
+            let reasons = allow::refusals(&decoded, &options.constants);
             if !reasons.is_empty() {
                 return Err(EngineError::Unsupported { reasons });
             }

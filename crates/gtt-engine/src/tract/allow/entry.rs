@@ -36,12 +36,11 @@ pub(super) const UNSIGNED: Types = Types::of(&[DType::U8, DType::U16, DType::U32
 pub(super) const INTS: Types = SIGNED.and(UNSIGNED);
 pub(super) const BYTES: Types = Types::of(&[DType::I8, DType::U8]);
 pub(super) const BOOL: Types = Types::of(&[DType::Bool]);
-pub(super) const STRING: Types = Types::of(&[DType::String]);
 pub(super) const NUMBERS: Types = FLOATS.and(INTS);
 /// What tract can hold, without strings.
 pub(super) const PLAIN: Types = NUMBERS.and(BOOL);
 /// What tract can hold.
-pub(super) const ANY: Types = PLAIN.and(STRING);
+pub(super) const ANY: Types = PLAIN.and(Types::of(&[DType::String]));
 
 /// What an attribute may be.
 #[derive(Clone, Copy, Debug)]

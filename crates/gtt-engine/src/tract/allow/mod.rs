@@ -12,7 +12,7 @@ mod dtypes;
 mod entry;
 mod table;
 
-use gtt_ir::{DType, Domain, Graph, GraphId, Model, Node, NodeId, Type, ValueId, traverse};
+use gtt_ir::{DType, Domain, Graph, GraphId, Model, Name, Node, NodeId, Tensor, Type, ValueId, traverse};
 use gtt_ops::infer::Types as Inferred;
 
 use self::dtypes::DTypes;
@@ -32,6 +32,8 @@ struct Site<'a> {
     graph: &'a Graph,
     node: &'a Node,
     opset: i64,
+    /// Inputs of the main graph that are bound to a value.
+    bound: &'a [(Name, Tensor)],
 }
 
 impl Site<'_> {
@@ -47,26 +49,26 @@ impl Site<'_> {
         self.dtypes.get(self.id, self.node.input(slot)?).or_else(|| self.operand_type(slot)?.dtype())
     }
 
-    fn rank(&self, slot: usize) -> Option<usize> {
-        self.operand_type(slot)?.rank()
+    /// An operand whose value is known before running.
+    fn constant(&self, slot: usize) -> Option<Tensor> {
+        let value = self.node.input(slot)?;
+        let bound = || {
+            let port = self.graph.inputs().iter().find(|port| port.value == value)?;
+            let (_, tensor) = self.bound.iter().find(|(name, _)| self.graph.parent.is_none() && *name == port.name)?;
+            Some(tensor.clone())
+        };
+        let known = self.graph.tensor(value).cloned().or_else(bound);
+        known.or_else(|| self.types.constant_value(self.id, value))
     }
 
     /// The elements of an integer operand, when they are known before running.
     fn ints(&self, slot: usize) -> Option<Vec<i64>> {
-        let value = self.node.input(slot)?;
-        match self.graph.tensor(value) {
-            Some(tensor) => tensor.to_i64s(),
-            None => self.types.constant_value(self.id, value)?.to_i64s(),
-        }
-    }
-
-    fn int_attr(&self, name: &str) -> Option<i64> {
-        self.node.attr(name)?.as_int()
+        self.constant(slot)?.to_i64s()
     }
 }
 
 /// Reasons to refuse a model; none when tract is proven for all of it. Near-linear.
-pub(super) fn refusals(model: &Model) -> Vec<String> {
+pub(super) fn refusals(model: &Model, bound: &[(Name, Tensor)]) -> Vec<String> {
     let mut reasons = Reasons::default();
     let opset = model.opset();
     if opset > NEWEST {
@@ -82,7 +84,7 @@ pub(super) fn refusals(model: &Model) -> Vec<String> {
             if !needed.node(node_id) {
                 continue;
             }
-            let site = Site { types: &types, dtypes: &dtypes, id, graph, node, opset };
+            let site = Site { types: &types, dtypes: &dtypes, id, graph, node, opset, bound };
             if let Some(reason) = refusal(&site) {
                 reasons.add(format!("op {}: {reason}", node.op));
             }
@@ -109,7 +111,7 @@ pub(super) fn covers(model: &Model, node: NodeId) -> Result<(), String> {
     let graph = model.main();
     let (types, dtypes) = (Inferred::of(model), DTypes::of(model));
     let (id, opset) = (model.main_id(), model.opset());
-    let site = Site { types: &types, dtypes: &dtypes, id, graph, node: graph.node(node), opset };
+    let site = Site { types: &types, dtypes: &dtypes, id, graph, node: graph.node(node), opset, bound: &[] };
     refusal(&site).map_or(Ok(()), Err)
 }
 

@@ -1,10 +1,8 @@
 //! The entries, by topic. An op that is not here is refused.
 
+use super::Site;
 use super::entry::Allowed::{self, All, Any, AtLeast, Code, Float, Int, Str};
-use super::entry::{
-    ANY, BOOL, BYTES, Entry, F32, FLOATS, I32, I64, INDEX, INTS, NUMBERS, PLAIN, SIGNED, STRING, UNSIGNED, op,
-};
-use super::{Condition, Site};
+use super::entry::{ANY, BOOL, BYTES, Entry, F32, FLOATS, I32, I64, INDEX, INTS, NUMBERS, PLAIN, SIGNED, UNSIGNED, op};
 
 /// Ops that tract has but computes wrongly or at random, with the reason.
 pub(super) const REFUSED: &[(&str, &str)] = &[
@@ -47,7 +45,7 @@ const ARITHMETIC: &[Entry] = &[
     op("And", &[BOOL, BOOL]),
     op("Or", &[BOOL, BOOL]),
     op("Xor", &[BOOL, BOOL]),
-    op("Not", &[BOOL]),
+    op("Not", &[BOOL]).from(1),
     op("Equal", &[ANY, ANY]),
     op("Greater", &[NUMBERS, NUMBERS]),
     op("GreaterOrEqual", &[NUMBERS, NUMBERS]).from(12),
@@ -148,8 +146,9 @@ const MOVEMENT: &[Entry] = &[
     op("ConstantOfShape", &[I64]).from(9).attrs(&[("value", Any)]).narrow(&[0]),
     op("EyeLike", &[PLAIN]).from(9).attrs(&[("dtype", Code(NUMBERS)), ("k", Any)]),
     op("Range", &[INDEX, INDEX, INDEX]).from(11).narrow(&[0, 1, 2]),
+    op("Range", &[FLOATS, FLOATS, FLOATS]).from(11).when(range_of_whole_numbers),
     op("Trilu", &[PLAIN, I64]).from(14).attrs(&[("upper", FLAG)]).narrow(&[1]),
-    op("TopK", &[F32.and(INDEX), I64])
+    op("TopK", &[F32.and(INTS), I64])
         .from(11)
         .results(2)
         .attrs(&[("axis", Any), ("largest", FLAG), ("sorted", Int(&[1]))])
@@ -206,9 +205,9 @@ const REDUCTION: &[Entry] = &[
     reduce("ReduceMean", &[FLOATS]),
     reduce_18("ReduceMean", &[FLOATS, I64]),
     reduce("ReduceMax", &[NUMBERS]),
-    reduce_18("ReduceMax", &[NUMBERS, I64]),
+    reduce_18("ReduceMax", &[PLAIN, I64]),
     reduce("ReduceMin", &[NUMBERS]),
-    reduce_18("ReduceMin", &[NUMBERS, I64]),
+    reduce_18("ReduceMin", &[PLAIN, I64]),
     reduce("ReduceProd", &[FLOATS.and(INDEX)]),
     reduce_18("ReduceProd", &[FLOATS.and(INDEX), I64]),
     reduce("ReduceL1", &[FLOATS]),
@@ -316,7 +315,10 @@ const RECURRENT: &[(&str, Allowed)] = &[HIDDEN, DIRECTION, ("layout", FLAG)];
 
 /// Quantized arithmetic.
 const QUANTIZED: &[Entry] = &[
-    op("QuantizeLinear", &[F32, F32, BYTES]).from(10).attrs(&[("axis", Any), ("saturate", FLAG)]),
+    op("QuantizeLinear", &[F32, F32, BYTES])
+        .from(10)
+        .attrs(&[("axis", Any), ("saturate", FLAG)])
+        .when(scale_is_a_power_of_two),
     op("DequantizeLinear", &[BYTES, F32, BYTES]).from(10).attrs(&[("axis", Any)]),
     op("DynamicQuantizeLinear", &[F32]).from(11).results(3),
     op("MatMulInteger", &[BYTES]).any_count().from(10),
@@ -337,9 +339,6 @@ const CONTROL: &[Entry] = &[
     ]),
 ];
 
-#[allow(dead_code)]
-const UNUSED: (super::entry::Types, Option<Condition>) = (STRING, None);
-
 /// tract looks at `auto_pad` only where there are no `pads`.
 fn one_way_to_pad(site: &Site<'_>) -> Option<String> {
     let auto = site.node.attr("auto_pad").and_then(|attr| attr.as_str()).unwrap_or("NOTSET");
@@ -354,4 +353,20 @@ fn power_is_not_negative(site: &Site<'_>) -> Option<String> {
     }
     let known = site.ints(1).is_some_and(|powers| powers.iter().all(|&power| (0..1 << 31).contains(&power)));
     (!known).then(|| "an integer power that may be negative".to_owned())
+}
+
+/// tract finds the length of a range in whole numbers, whatever the element type.
+fn range_of_whole_numbers(site: &Site<'_>) -> Option<String> {
+    let whole = |slot| {
+        let elements = site.constant(slot).and_then(|tensor| tensor.to_f64s());
+        elements.is_some_and(|elements| elements.iter().all(|x| x.fract() == 0.0 && x.abs() < 1e9))
+    };
+    (!(0..3).all(whole)).then(|| "a range of floats that are not constant whole numbers".to_owned())
+}
+
+/// tract multiplies with the reciprocal of the scale, which rounds ties otherwise than a division.
+fn scale_is_a_power_of_two(site: &Site<'_>) -> Option<String> {
+    let scales = site.constant(1).and_then(|tensor| tensor.to_f64s());
+    let exact = scales.is_some_and(|scales| scales.iter().all(|x| x.is_normal() && x.to_bits() << 12 == 0));
+    (!exact).then(|| "a scale that is not a constant power of two".to_owned())
 }
