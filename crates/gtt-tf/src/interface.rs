@@ -255,3 +255,109 @@ fn dependants(model: &Model, sources: &[NodeId]) -> FxHashSet<NodeId> {
     }
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode_pbtxt;
+
+    fn model() -> Model {
+        let text = "node { name: 'image' op: 'Placeholder' }
+            node { name: 'keep_prob' op: 'PlaceholderWithDefault' input: 'one' }
+            node { name: 'one' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } }
+                   attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape {} float_val: 1 } } } }
+            node { name: 'model/scores' op: 'Softmax' input: 'image' input: 'keep_prob' }
+            node { name: 'model/classes' op: 'TopKV2' input: 'image' }
+            node { name: 'reader' op: 'Relu' input: 'model/classes:1' }
+            node { name: 'step' op: 'Assign' input: 'image' }
+            node { name: 'lonely' op: 'Relu' input: 'one' }
+            node { name: 'init' op: 'NoOp' input: '^step' }";
+        decode_pbtxt(text).unwrap()
+    }
+
+    fn set(model: &mut Model, inputs: &[&str], outputs: &[&str]) -> Result<(), Error> {
+        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let result = set_interface(model, &own(inputs), &own(outputs));
+        gtt_ir::verify(model).unwrap();
+        result
+    }
+
+    fn names(ports: &[gtt_ir::Port]) -> Vec<&str> {
+        ports.iter().map(|port| port.name.as_str()).collect()
+    }
+
+    #[test]
+    fn ports_are_named_as_written_but_for_blanks_and_marks() {
+        let mut model = model();
+        set(&mut model, &[" image ", "", "^keep_prob"], &["model/scores:0", " ", "model/classes:1", "one"]).unwrap();
+        let graph = model.main();
+        assert_eq!(names(graph.inputs()), ["image", "keep_prob"]);
+        assert_eq!(names(graph.outputs()), ["model/scores:0", "model/classes:1", "one"]);
+        assert!(graph.tensor(graph.outputs()[2].value).is_some());
+    }
+
+    #[test]
+    fn what_has_no_result_is_kept() {
+        let mut model = model();
+        set(&mut model, &[], &["init", "^step"]).unwrap();
+        let graph = model.main();
+        assert!(graph.outputs().is_empty());
+        let kept: Vec<&str> = graph.kept().iter().map(|&id| graph.node(id).name.as_str()).collect();
+        assert_eq!(kept, ["init", "step"]);
+    }
+
+    #[test]
+    fn a_second_declaration_replaces_the_first_and_doubles_count_once() {
+        let mut model = model();
+        set(&mut model, &["image"], &["init", "model/scores"]).unwrap();
+        set(&mut model, &["keep_prob"], &["lonely", "lonely:0"]).unwrap();
+        let graph = model.main();
+        assert_eq!((names(graph.inputs()), names(graph.outputs())), (vec!["keep_prob"], vec!["lonely"]));
+        assert!(graph.kept().is_empty());
+    }
+
+    #[test]
+    fn a_tensor_may_be_fed_and_fetched() {
+        let mut model = model();
+        set(&mut model, &["image"], &["image"]).unwrap();
+        assert_eq!(model.main().inputs()[0].value, model.main().outputs()[0].value);
+    }
+
+    #[test]
+    fn unknown_names_list_what_may_have_been_meant() {
+        let mut model = model();
+        set(&mut model, &["image"], &["model/scores"]).unwrap();
+        let revision = model.revision();
+        let refused = |model: &mut Model, name: &str| set(model, &[], &[name]).unwrap_err().to_string();
+        assert_eq!(
+            refused(&mut model, "scores"),
+            "output `scores`: there is no node `scores`; similar: `model/scores`"
+        );
+        assert_eq!(
+            refused(&mut model, "modle/scores:0"),
+            "output `modle/scores:0`: there is no node `modle/scores`; similar: `model/scores`"
+        );
+        assert!(refused(&mut model, "IMAGE").ends_with("similar: `image`"));
+        assert_eq!(refused(&mut model, "qwertyuiop"), "output `qwertyuiop`: there is no node `qwertyuiop`");
+        assert!(refused(&mut model, "one:1").contains("does not have that many results"));
+        assert!(refused(&mut model, "image:70000").contains("does not have that many results"));
+        assert!(set(&mut model, &["nothing"], &[]).unwrap_err().to_string().starts_with("input `nothing`"));
+        assert_eq!(model.revision(), revision);
+    }
+
+    #[test]
+    fn likely_outputs_depend_on_inputs_and_are_read_by_nobody() {
+        let mut model = model();
+        let (inputs, outputs) = likely_interface(&model);
+        assert_eq!(inputs, ["image", "keep_prob"]);
+        assert_eq!(outputs, ["model/scores", "reader"]);
+        set(&mut model, &["image"], &["lonely"]).unwrap();
+        assert_eq!(likely_interface(&model), (vec!["image".into()], vec!["lonely".into()]));
+    }
+
+    #[test]
+    fn without_inputs_any_node_that_nobody_reads_is_an_output() {
+        let model = decode_pbtxt("node { name: 'a' op: 'RandomUniform' } node { name: 'b' op: 'NoOp' }").unwrap();
+        assert_eq!(likely_interface(&model), (vec![], vec!["a".into()]));
+    }
+}

@@ -9,6 +9,8 @@ mod folder;
 mod interface;
 mod meta_graph;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

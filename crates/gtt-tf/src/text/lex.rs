@@ -76,7 +76,8 @@ impl<'t> Lexer<'t> {
         let mut ahead = self.clone();
         ahead.skip();
         match self.text[ahead.at..].chars().next() {
-            Some(next) => format!("`{}`", next.escape_debug()),
+            Some(next) if next.is_control() => format!("`{}`", next.escape_default()),
+            Some(next) => format!("`{next}`"),
             None => "the end".to_owned(),
         }
     }
