@@ -1,7 +1,32 @@
-//! Types of all values of a model.
+//! Types of all values of a model, and contents of small integer tensors.
+//!
+//! Inference is forward, one pass in topological order. It is sound, not complete: what it says holds on every run that succeeds,
+//! and what it cannot tell is unknown. Dims keep their names; an extent computed from named ones gets a name of its own, in
+//! parentheses, such that equal names mean equal extents (`(2*N)`, `(floor((H+1)/2))`). Unnamed dims of graph inputs and feeds
+//! are named after them, e.g. `(image.0)`, since they are fixed during a run. A declared type adds what inference does not find;
+//! where the two contradict, nothing is known and there is a note. Nothing here fails or stops a run.
+//!
+//! Loops of TensorFlow 1: a `Merge` that a `NextIteration` feeds has a known element type only. ONNX subgraphs: inputs of loop
+//! bodies have their declared types without names, since names may mean another extent in each iteration.
+//!
+//! `rten-shape-inference` serves for the ops listed in [`onnx_rten`](self); its arithmetic is 32-bit and unchecked, so it is asked
+//! only with small extents. Shape arithmetic itself is done here in 64 bits.
 
-use gtt_ir::{GraphId, Id, Model, Name, NodeId, Tensor, Type, ValueId};
+mod context;
+mod driver;
+mod fact;
+mod items;
+mod onnx;
+mod shapes;
+mod sym;
+mod table;
+mod tf;
+
+use gtt_ir::{Dim, GraphId, Model, Name, NodeId, Tensor, Type, ValueId};
 use rustc_hash::FxHashMap;
+
+use sym::Symbols;
+use table::Table;
 
 /// Something inference wants to say; never an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +54,8 @@ pub enum SymInt {
 /// are unknown to it until [`Types::refresh`].
 #[derive(Clone, Debug, Default)]
 pub struct Types {
-    graphs: FxHashMap<GraphId, Vec<Type>>,
+    graphs: FxHashMap<GraphId, Table>,
+    symbols: Symbols,
     notes: Vec<Note>,
 }
 
@@ -37,37 +63,56 @@ impl Types {
     /// Infers. Never fails; what cannot be told is unknown. Near-linear in nodes; contents of large constants are not read.
     pub fn of(model: &Model) -> Self {
         let mut types = Self::default();
-        for (id, graph) in model.graphs() {
-            let mut table = vec![Type::Unknown; graph.value_bound()];
-            for (value, definition) in graph.values() {
-                table[value.index()] = definition.ty.clone();
-            }
-            types.graphs.insert(id, table);
-        }
+        driver::Driver { model, types: &mut types }.run();
         types
     }
 
     /// The type of a value; unknown for values the table does not have.
     pub fn get(&self, graph: GraphId, value: ValueId) -> &Type {
         const UNKNOWN: &Type = &Type::Unknown;
-        self.graphs.get(&graph).and_then(|types| types.get(value.index())).unwrap_or(UNKNOWN)
+        self.graphs.get(&graph).map_or(UNKNOWN, |table| table.ty(value))
     }
 
-    /// Infers the results of some nodes anew, in the given order, after an edit.
-    pub fn refresh(&mut self, _model: &Model, _graph: GraphId, _nodes: impl IntoIterator<Item = NodeId>) {}
-
-    /// The value of a small integer or Boolean tensor that does not depend on the inputs.
-    pub fn constant_value(&self, _graph: GraphId, _value: ValueId) -> Option<Tensor> {
-        None
+    /// Infers the results of some nodes anew, in the given order, after an edit; constants that they read are looked at too.
+    pub fn refresh(&mut self, model: &Model, graph: GraphId, nodes: impl IntoIterator<Item = NodeId>) {
+        let mut driver = driver::Driver { model, types: self };
+        for node in nodes {
+            driver.refresh(graph, node);
+        }
     }
 
-    /// The elements of a small integer tensor of rank 0 or 1, as far as known; `None` when not even their count is.
-    pub fn symbolic_ints(&self, _graph: GraphId, _value: ValueId) -> Option<Vec<SymInt>> {
-        None
+    /// The value of a small tensor (up to 128 elements) that does not depend on the inputs: constants and what is computed from
+    /// them.
+    pub fn constant_value(&self, graph: GraphId, value: ValueId) -> Option<Tensor> {
+        self.graphs.get(&graph)?.content(value)?.known().cloned()
+    }
+
+    /// The elements of a small integer tensor of rank 0 or 1, as far as known; `None` when nothing is.
+    pub fn symbolic_ints(&self, graph: GraphId, value: ValueId) -> Option<Vec<SymInt>> {
+        let items = self.graphs.get(&graph)?.content(value)?.items()?;
+        Some(items.iter().map(|item| fact::sym_int(item.as_ref())).collect())
     }
 
     /// What could not be inferred, and contradictions between declared and inferred types.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
+}
+
+/// The type without derived names: fit to be written to a file.
+pub fn without_derived_names(ty: &Type) -> Type {
+    let clean = |shape: &gtt_ir::Shape| {
+        shape.iter().map(|dim| if is_derived(dim) { Dim::Unknown } else { dim.clone() }).collect()
+    };
+    match ty {
+        Type::Tensor { dtype, shape } => Type::Tensor { dtype: *dtype, shape: shape.as_ref().map(clean) },
+        Type::Sparse { dtype, shape } => Type::Sparse { dtype: *dtype, shape: shape.as_ref().map(clean) },
+        Type::Sequence(element) => Type::Sequence(Box::new(without_derived_names(element))),
+        Type::Optional(element) => Type::Optional(Box::new(without_derived_names(element))),
+        other => other.clone(),
+    }
+}
+
+fn is_derived(dim: &Dim) -> bool {
+    matches!(dim, Dim::Symbol(name) if name.starts_with(sym::DERIVED))
 }
