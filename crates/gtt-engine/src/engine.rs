@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gtt_ir::{Name, Tensor};
+use gtt_ir::{Model, Name, Tensor};
+use gtt_onnx::{ExternalData, WriteOptions};
 use serde::Serialize;
 
 /// A model as exported: ONNX bytes, and the folder that external data lies in.
@@ -29,6 +30,14 @@ impl ModelFile {
             [only] => Self::new(only.clone()),
             parts => Self::new(parts.concat().into()),
         }
+    }
+
+    /// A model of the ONNX dialect, exported with all of its data inside. Copies the weights once.
+    pub fn export(model: &Model) -> Result<Self, EngineError> {
+        let options = WriteOptions { external: ExternalData::Inline, limit: u64::MAX, ..WriteOptions::default() };
+        let encoded = gtt_onnx::encode(model, &options)
+            .map_err(|error| EngineError::Failed { stage: "export", message: error.to_string() })?;
+        Ok(Self::from_parts(&encoded.parts))
     }
 
     /// The same model, with the folder that its external data is relative to.

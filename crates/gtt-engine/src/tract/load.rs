@@ -12,7 +12,7 @@ use bytes::Bytes;
 use gtt_ir::{Model, Name, Tensor};
 use gtt_wire::{FieldValue, SliceFields, Writer};
 use prost::Message;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use tract_onnx::model::ParseResult;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::tract_hir::infer::*;
@@ -220,11 +220,4 @@ fn model_input_symbols(inference: &InferenceModel, name: &str) -> Vec<Option<Sym
         _ => None,
     };
     node.outputs[0].fact.shape.dims().cloned().map(symbol).collect()
-}
-
-/// Names that occur twice would make look-ups by name ambiguous.
-#[allow(dead_code)]
-fn distinct(names: &[Name]) -> bool {
-    let mut seen = FxHashSet::default();
-    names.iter().all(|name| seen.insert(name))
 }

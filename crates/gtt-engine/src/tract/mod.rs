@@ -11,6 +11,8 @@ mod evaluator;
 mod extremes;
 mod guard;
 mod load;
+#[cfg(test)]
+mod tests;
 
 use gtt_ir::{Name, Tensor};
 use std::sync::Arc;
