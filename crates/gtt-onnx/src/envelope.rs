@@ -39,8 +39,17 @@ pub(crate) struct Style {
 pub(crate) struct Layout {
     /// `value_info` in the order of the file.
     pub(crate) value_info: Vec<InfoEntry>,
-    /// `ValueInfoProto` of the outputs by name.
-    pub(crate) outputs: FxHashMap<Name, Bytes>,
+    /// What is declared of the outputs, by name.
+    pub(crate) outputs: FxHashMap<Name, OutputInfo>,
+}
+
+/// The declaration of an output.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputInfo {
+    /// The encoded `ValueInfoProto`.
+    pub(crate) message: Bytes,
+    /// The file itself says two different things about the value: no reason to correct one of them.
+    pub(crate) is_disputed: bool,
 }
 
 /// An entry of `value_info`.

@@ -148,6 +148,25 @@ pub(crate) fn is_expressible(ty: &Type) -> bool {
     }
 }
 
+/// Do two types say different things about the same value?
+pub(crate) fn contradicts(a: &Type, b: &Type) -> bool {
+    match (a, b) {
+        (Type::Tensor { dtype: x, shape: s }, Type::Tensor { dtype: y, shape: t }) => {
+            let dtypes = matches!((x, y), (Some(x), Some(y)) if x != y);
+            let shapes = match (s, t) {
+                (Some(s), Some(t)) => {
+                    let known = |a: &Dim, b: &Dim| matches!((a.known(), b.known()), (Some(a), Some(b)) if a != b);
+                    s.len() != t.len() || s.iter().zip(t).any(|(a, b)| known(a, b))
+                }
+                _ => false,
+            };
+            dtypes || shapes
+        }
+        (Type::Unknown, _) | (_, Type::Unknown) => false,
+        _ => a != b,
+    }
+}
+
 fn write(writer: &mut Writer, ty: &Type) {
     match ty {
         Type::Tensor { dtype, shape } => writer.message(1, |writer| write_tensor(writer, *dtype, shape.as_ref())),

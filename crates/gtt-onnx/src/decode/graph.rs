@@ -6,10 +6,10 @@ use gtt_wire::SliceFields;
 use rustc_hash::FxHashSet;
 
 use super::{Body, Decoder, GRAPH_DEPTH, Pending, Scope};
-use crate::envelope::{Extra, InfoEntry, Layout};
+use crate::envelope::{Extra, InfoEntry, Layout, OutputInfo};
 use crate::error::{Error, Result, Within as _};
 use crate::tensor_proto::{decode_in, decode_sparse};
-use crate::types::{bytes, text, value_info};
+use crate::types::{bytes, contradicts, text, value_info};
 
 /// A `GraphProto` or `FunctionProto` taken apart.
 #[derive(Default)]
@@ -171,10 +171,11 @@ impl<'b> Decoder<'b> {
             let Some(message) = message else { continue };
             let info = self.root.slice_ref(message);
             let found = editor.graph().value(value);
+            let is_disputed = contradicts(&ty, &found.ty);
             if found.info.is_none() && matches!(found.def, Def::Node { .. }) {
                 editor.set_info(value, ty, info.clone());
             }
-            layout.outputs.insert(Name::new(name), info);
+            layout.outputs.insert(Name::new(name), OutputInfo { message: info, is_disputed });
         }
         if !layout.value_info.is_empty() || !layout.outputs.is_empty() {
             self.layouts.insert(id, layout);

@@ -11,10 +11,10 @@ use super::names::{Names, assign};
 use super::order::{is_constant_node, order};
 use super::rest::Rest;
 use crate::decode::opsets;
-use crate::envelope::{InfoEntry, Layout};
+use crate::envelope::{InfoEntry, Layout, OutputInfo};
 use crate::error::{Result, Within as _};
 use crate::tensor_proto;
-use crate::types::{bytes, text, value_info, write_renamed, write_value_info};
+use crate::types::{bytes, contradicts, text, value_info, write_renamed, write_value_info};
 
 /// The graph that a node stands in, while it is written.
 pub(super) struct Around<'a, 'm> {
@@ -342,36 +342,15 @@ fn has_name(info: &[u8], name: &str) -> Result<bool> {
 
 /// Writes the `ValueInfoProto` of an output. What the file declares is the interface, so it stays unless the value is known to be
 /// something else.
-fn output_info(writer: &mut Writer, name: &Name, value: &Value, declared: Option<&bytes::Bytes>) -> Result<()> {
-    let Some(declared) = declared else { return info(writer, 12, name, value) };
-    let (_, ty) = value_info(declared)?;
-    if value.ty == Type::Unknown || !contradicts(&ty, &value.ty) {
-        if has_name(declared, name)? {
-            writer.bytes(12, declared);
-        } else {
-            writer.try_message(12, |writer| write_renamed(writer, declared, name))?;
-        }
-        return Ok(());
+fn output_info(writer: &mut Writer, name: &Name, value: &Value, declared: Option<&OutputInfo>) -> Result<()> {
+    let Some(OutputInfo { message, is_disputed }) = declared else { return info(writer, 12, name, value) };
+    let (found, ty) = value_info(message)?;
+    if !is_disputed && contradicts(&ty, &value.ty) {
+        writer.message(12, |writer| write_value_info(writer, name, &value.ty));
+    } else if found == name {
+        writer.bytes(12, message);
+    } else {
+        writer.try_message(12, |writer| write_renamed(writer, message, name))?;
     }
-    writer.message(12, |writer| write_value_info(writer, name, &value.ty));
     Ok(())
-}
-
-/// Do two types say different things about the same value?
-fn contradicts(a: &Type, b: &Type) -> bool {
-    match (a, b) {
-        (Type::Tensor { dtype: x, shape: s }, Type::Tensor { dtype: y, shape: t }) => {
-            let dtypes = matches!((x, y), (Some(x), Some(y)) if x != y);
-            let shapes = match (s, t) {
-                (Some(s), Some(t)) => {
-                    let known = |a: &gtt_ir::Dim, b: &gtt_ir::Dim| matches!((a.known(), b.known()), (Some(a), Some(b)) if a != b);
-                    s.len() != t.len() || s.iter().zip(t).any(|(a, b)| known(a, b))
-                }
-                _ => false,
-            };
-            dtypes || shapes
-        }
-        (Type::Unknown, _) | (_, Type::Unknown) => false,
-        _ => a != b,
-    }
 }

@@ -1,0 +1,5 @@
+//! Tests of the crate from outside, on messages built by hand.
+
+mod build;
+mod round_trips;
+mod tensors;
