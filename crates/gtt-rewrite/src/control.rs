@@ -15,14 +15,27 @@ use crate::splice::may_erase;
 /// More new edges than this for one rewrite, and the driver declines.
 const MAX_EDGES: usize = 256;
 
-/// Which nodes of a graph have effects, or wait for one that has. Made when first needed; newer nodes count as having some.
+/// Which nodes of a graph have effects, or wait for one that has, and whether there are control edges at all. Made when first
+/// needed; newer nodes count as having effects.
 #[derive(Debug, Default)]
-pub(crate) struct EffectsBehind(FxHashMap<GraphId, Vec<bool>>);
+pub(crate) struct EffectsBehind {
+    effects: FxHashMap<GraphId, Vec<bool>>,
+    controlled: FxHashMap<GraphId, bool>,
+}
 
 impl EffectsBehind {
     fn any(&mut self, model: &Model, graph: GraphId, node: NodeId) -> bool {
-        let table = self.0.entry(graph).or_insert_with(|| Self::table(model, graph));
+        let table = self.effects.entry(graph).or_insert_with(|| Self::table(model, graph));
         table.get(node.index()).copied().unwrap_or(true)
+    }
+
+    /// A node of the graph has control inputs, or the rewrite makes one that has.
+    fn controlled(&mut self, model: &Model, graph: GraphId, rewrite: &Rewrite) -> bool {
+        let has = |item: &Item| matches!(item, Item::Node(node) if !node.control.is_empty());
+        let any = || model.graph(graph).nodes().any(|(_, node)| !node.control.is_empty());
+        let controlled = self.controlled.entry(graph).or_insert_with(any);
+        *controlled |= rewrite.items.iter().any(has);
+        *controlled
     }
 
     fn table(model: &Model, id: GraphId) -> Vec<bool> {
@@ -84,7 +97,7 @@ pub(crate) fn plan(
         }
     }
     let mut plan = ControlPlan::default();
-    if model.dialect != Dialect::Tf || work.is_empty() {
+    if model.dialect != Dialect::Tf || work.is_empty() || !effects.controlled(model, graph_id, rewrite) {
         return Ok(plan);
     }
     let mut read_on: FxHashSet<ValueId> = FxHashSet::default();
@@ -140,6 +153,11 @@ pub(crate) fn plan(
     }
     if plan.sites.is_empty() {
         return Ok(plan);
+    }
+    let replaced_nodes: FxHashSet<NodeId> = replaced.keys().filter_map(|&old| graph.def_node(old)).collect();
+    if replaced_nodes.len() > 1 {
+        // One's control input may wait for another one: moving it could close a cycle.
+        return Err(Decline::because("several nodes are replaced at once and control inputs hang on them"));
     }
     let mut news: Vec<(ValueId, Operand)> = replaced.into_iter().collect();
     news.sort_unstable_by_key(|(old, _)| *old);

@@ -306,7 +306,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
     /// Counts the refusals that still stand.
     fn write_down_refusals(&mut self) {
         let mut refusals: Vec<_> = std::mem::take(&mut self.refusals).into_iter().collect();
-        refusals.sort_by(|a, b| a.0.cmp(&b.0));
+        refusals.sort_by_key(|(place, _)| *place);
         for ((graph, node, index), reason) in refusals {
             if self.cx.get_graph(graph).is_some_and(|graph| graph.get_node(node).is_some()) {
                 self.cx.decline(self.rules[index].name(), graph, node, reason);

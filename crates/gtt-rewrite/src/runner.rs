@@ -2,7 +2,7 @@
 //!
 //! After a step that changed something the whole graph is verified ([`gtt_ir::verify`]) and the interface contract is checked
 //! ([`Interface`](crate::Interface)); what is found then is a bug in that pass, and the error says so by name. A step that
-//! fails leaves the model as it was before the step.
+//! fails leaves the model as it was before the step, unless the caller does without that.
 
 use std::time::Instant;
 
@@ -56,6 +56,7 @@ pub struct Runner<'a> {
     evaluator: &'a dyn Evaluator,
     skip: Vec<String>,
     bisect_limit: Option<u64>,
+    rollback: bool,
     observer: Option<Observer<'a>>,
 }
 
@@ -68,7 +69,7 @@ impl Default for Runner<'_> {
 impl<'a> Runner<'a> {
     /// A runner with the built-in evaluator, no limits and no observer.
     pub fn new() -> Self {
-        Self { evaluator: &Exact, skip: Vec::new(), bisect_limit: None, observer: None }
+        Self { evaluator: &Exact, skip: Vec::new(), bisect_limit: None, rollback: true, observer: None }
     }
 
     /// With another evaluator of constant nodes.
@@ -89,15 +90,27 @@ impl<'a> Runner<'a> {
         self
     }
 
+    /// Whether a step that fails and ends the run leaves the model as it was before the step: the default. It takes a copy of
+    /// the model, without its tensors, before each step; callers that drop a model that failed do without. Steps with
+    /// `ignore_errors=true` are always rolled back.
+    pub fn rollback(mut self, rollback: bool) -> Self {
+        self.rollback = rollback;
+        self
+    }
+
     /// Calls this before and after each step: for progress and for dumps. Its error ends the run.
     pub fn observer(mut self, observer: impl FnMut(Event<'_>) -> Result<(), Error> + 'a) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }
 
-    /// Runs a pipeline. On an error the model is as it was before the step that failed; the steps before it are done.
+    /// Runs a pipeline. On an error the model is as it was before the step that failed (see [`Runner::rollback`]); the steps
+    /// before it are done. A model that is broken to begin with is refused unless the pipeline is empty.
     pub fn run(&mut self, model: &mut Model, pipeline: &Pipeline) -> Result<Report, Error> {
         let start = Instant::now();
+        if !pipeline.is_empty() {
+            verify(model).map_err(|error| Error::failed("", format!("the model is broken: {error}")))?;
+        }
         let before = Size::of(model);
         let mut run = Run {
             runner: self,
@@ -223,7 +236,8 @@ impl Run<'_, '_, '_> {
     }
 
     fn run_pass(&mut self, step: &Step, report: &mut StepReport) -> Result<(), Error> {
-        let snapshot = self.model.clone();
+        let snapshot = (step.ignore_errors || self.runner.rollback).then(|| self.model.clone());
+        let revision = self.model.revision();
         let budget = self.session.budget;
         let types = self.cached_types();
         let contract = Contract::of(self.model, types.as_deref());
@@ -236,8 +250,8 @@ impl Run<'_, '_, '_> {
         };
         let result = step.pass.run(&mut cx);
         report.seconds = start.elapsed().as_secs_f64();
-        let changed = self.model.revision() != snapshot.revision();
-        let result = result.and_then(|()| if changed { self.check(step, &contract, &snapshot) } else { Ok(()) });
+        let changed = self.model.revision() != revision;
+        let result = result.and_then(|()| if changed { self.check(step, &contract) } else { Ok(()) });
         let journal = std::mem::take(&mut self.session.journal);
         match result {
             Ok(()) => {
@@ -254,7 +268,9 @@ impl Run<'_, '_, '_> {
             }
             Err(error) => {
                 let error = error.in_pass(step.info.name);
-                *self.model = snapshot;
+                if let Some(snapshot) = snapshot {
+                    *self.model = snapshot;
+                }
                 self.session.types = None;
                 self.session.budget = budget;
                 if !step.ignore_errors {
@@ -272,14 +288,9 @@ impl Run<'_, '_, '_> {
         (*revision == self.model.revision()).then(|| types.clone())
     }
 
-    /// What every pass owes the next one. A model that was broken before is not held against the pass.
-    fn check(&self, step: &Step, contract: &Contract, before: &Model) -> Result<(), Error> {
-        if let Err(error) = verify(self.model) {
-            return Err(match verify(before) {
-                Err(already) => Error::failed("", format!("the model was broken before the pass ran: {already}")),
-                Ok(()) => Error::internal("", format!("it left a broken graph: {error}")),
-            });
-        }
+    /// What every pass owes the next one.
+    fn check(&self, step: &Step, contract: &Contract) -> Result<(), Error> {
+        verify(self.model).map_err(|error| Error::internal("", format!("it left a broken graph: {error}")))?;
         let types = self.cached_types();
         contract
             .check(self.model, types.as_deref(), step.info.interface, step.numerics())

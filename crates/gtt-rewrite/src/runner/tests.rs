@@ -226,14 +226,25 @@ fn a_pass_that_breaks_the_graph_is_named() {
 }
 
 #[test]
-fn a_model_that_was_broken_before_is_not_held_against_the_pass() {
+fn a_model_that_is_broken_to_begin_with_is_not_held_against_a_pass() {
     let mut model = model();
     let main = model.main_id();
     let ids: Vec<_> = model.main().values().map(|(id, _)| id).collect();
     ids[1..3].iter().for_each(|&id| model.edit(main).set_value_name(id, "same"));
     let error = Runner::new().run(&mut model, &pipeline("always")).expect_err("broken");
-    assert_eq!(error.kind(), ErrorKind::Failed);
-    assert!(error.to_string().contains("the model was broken before the pass ran"), "{error}");
+    assert_eq!((error.kind(), error.pass()), (ErrorKind::Failed, None));
+    assert!(error.to_string().starts_with("the model is broken: main: two values are called"), "{error}");
+    Runner::new().run(&mut model, &pipeline("")).expect("nothing runs");
+}
+
+#[test]
+fn ignored_errors_are_rolled_back_also_where_others_are_not() {
+    let mut model = model();
+    let mut runner = Runner::new().rollback(false);
+    runner.run(&mut model, &pipeline("fail(ignore_errors=true)")).expect("ignored");
+    assert!(model.main().nodes().all(|(_, node)| node.attr("half").is_none()));
+    runner.run(&mut model, &pipeline("fail")).expect_err("it fails");
+    assert!(model.main().nodes().any(|(_, node)| node.attr("half").is_some()));
 }
 
 #[test]
