@@ -7,6 +7,9 @@
 //! cargo run -p gtt-tf --example tf_roundtrip -- --out folder --binary graph.pbtxt …
 //! ```
 //!
+//! With `--anew` before the files (after the other options) everything is encoded anew: what was read is forgotten but for its
+//! meaning. Then the bytes differ, and another reader can tell whether the meaning does.
+//!
 //! Binary files are compared byte for byte. Text is read, printed, read and printed again; the two prints must agree.
 //! A SavedModel with variables is read with `allow_variables`. Exits with 1 when something differs or cannot be read.
 #![allow(clippy::print_stdout)]
@@ -15,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use gtt_ir::{Model, Tensor};
 use gtt_tf::{Container, ReadOptions, WriteOptions};
 
 fn main() -> ExitCode {
@@ -28,10 +32,14 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|first| first == "--text" || first == "--binary") {
         form = Some(arguments.remove(0) == "--text");
     }
+    let anew = arguments.first().is_some_and(|first| first == "--anew");
+    if anew {
+        arguments.remove(0);
+    }
     let mut failed = false;
     for argument in &arguments {
         let started = Instant::now();
-        let verdict = check(Path::new(argument), out.as_deref(), form);
+        let verdict = check(Path::new(argument), out.as_deref(), form, anew);
         let took = started.elapsed().as_secs_f64() * 1e3;
         let (ok, text) = match verdict {
             Ok((same, text)) => (same, text),
@@ -43,9 +51,17 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failed))
 }
 
-fn check(path: &Path, out: Option<&Path>, form: Option<bool>) -> Result<(bool, String), Box<dyn std::error::Error>> {
+fn check(
+    path: &Path,
+    out: Option<&Path>,
+    form: Option<bool>,
+    anew: bool,
+) -> Result<(bool, String), Box<dyn std::error::Error>> {
     let options = ReadOptions { allow_variables: true, ..ReadOptions::default() };
-    let model = gtt_tf::read_with(path, &options)?;
+    let mut model = gtt_tf::read_with(path, &options)?;
+    if anew {
+        forget_encodings(&mut model);
+    }
     gtt_ir::verify(&model)?;
     let graph = model.main();
     let constants = graph.constants().count();
@@ -86,4 +102,31 @@ fn check(path: &Path, out: Option<&Path>, form: Option<bool>) -> Result<(bool, S
     let at = original.len() - rest.len();
     let same = same && rest.is_empty();
     Ok((same, if same { summary } else { format!("{summary}; differs before byte {at}") }))
+}
+
+fn forget_encodings(model: &mut Model) {
+    let main = model.main_id();
+    let nodes: Vec<_> = model.main().nodes().map(|(id, node)| (id, node.attrs.clone())).collect();
+    let constants: Vec<_> = model.main().constants().map(|(id, _, constant)| (id, constant.clone())).collect();
+    let mut editor = model.edit(main);
+    for (id, attrs) in nodes {
+        for entry in attrs.iter() {
+            editor.set_attr(id, &entry.name, entry.value.clone());
+        }
+    }
+    for (id, mut constant) in constants {
+        let tensor = &constant.tensor;
+        let plain = match (tensor.strings(), tensor.bytes()) {
+            (Some(strings), _) => Tensor::from_strings(tensor.shape(), strings.to_vec()),
+            (_, Some(bytes)) => Tensor::from_bytes(tensor.dtype(), tensor.shape(), bytes),
+            _ => continue,
+        };
+        let Ok(plain) = plain else { continue };
+        constant.tensor = plain;
+        if let Some(meta) = &mut constant.meta {
+            let attrs = meta.attrs.clone();
+            attrs.iter().for_each(|entry| meta.attrs.set(&entry.name, entry.value.clone()));
+        }
+        editor.set_constant(id, constant);
+    }
 }

@@ -21,16 +21,11 @@ pub(crate) fn write_shape(shape: Option<&[Dim]>, writer: &mut Writer) {
     }
 }
 
-/// From packed bits to a byte an element; signed types are sign-extended, as TensorFlow holds them.
-fn unpack(bytes: &[u8], dtype: DType, count: usize) -> Bytes {
-    let bits = dtype.bits();
+/// From packed bits to a byte an element; the high bits are zero, also of negative ones, as TensorFlow holds them.
+fn unpack(bytes: &[u8], bits: usize, count: usize) -> Bytes {
     let per_byte = 8 / bits;
-    let signed = matches!(dtype, DType::I4 | DType::I2);
-    let unpacked = (0..count).map(|index| {
-        let high = bytes[index / per_byte] >> (index % per_byte * bits) << (8 - bits);
-        if signed { (high as i8 >> (8 - bits)) as u8 } else { high >> (8 - bits) }
-    });
-    unpacked.collect()
+    let mask = (1u8 << bits) - 1;
+    (0..count).map(|index| bytes[index / per_byte] >> (index % per_byte * bits) & mask).collect()
 }
 
 /// From this many bytes of content on, equal elements are written once.
@@ -66,7 +61,7 @@ pub(crate) fn write(tensor: &Tensor, writer: &mut Writer) -> Result<(), Error> {
     let Some(bytes) = tensor.bytes() else {
         return Err(Error::unsupported(format!("a constant {tensor:?} that only its own format can write")));
     };
-    let bytes = if dtype.bits() < 8 { unpack(&bytes, dtype, tensor.len()) } else { bytes };
+    let bytes = if dtype.bits() < 8 { unpack(&bytes, dtype.bits(), tensor.len()) } else { bytes };
     let element = &bytes[..dtype.bits().div_ceil(8)];
     if bytes.len() >= SPLAT_FROM && bytes.chunks(element.len()).all(|other| other == element) {
         write_value(dtype, element, writer);
@@ -86,7 +81,7 @@ fn write_value(dtype: DType, element: &[u8], writer: &mut Writer) {
             let mut wide = [0; 8];
             wide[..element.len()].copy_from_slice(element);
             let value = i64::from_le_bytes(wide);
-            let unused = 64 - 8 * element.len();
+            let unused = 64 - dtype.bits();
             let signed = matches!(
                 dtype,
                 DType::I8 | DType::I16 | DType::I32 | DType::QI8 | DType::QI16 | DType::QI32 | DType::I4 | DType::I2

@@ -90,7 +90,10 @@ fn types_under_a_byte_take_a_byte_each_in_the_file() {
     assert_eq!(values, content);
     let (bytes, again) = rewritten(&content);
     assert_eq!(again, content);
-    assert_eq!(bytes, message(&format!("dtype: DT_INT4 {three} tensor_content: '\\001\\377\\007'")));
+    assert_eq!(bytes, message(&format!("dtype: DT_INT4 {three} tensor_content: '\\001\\017\\007'")));
+    let same = Tensor::from_bytes(DType::I4, &[20], vec![0xdd; 10].into()).unwrap();
+    let negative = message("dtype: DT_INT4 tensor_shape { dim { size: 20 } } int_val: -3");
+    assert_eq!(encode_tensor(&same).unwrap(), negative);
     let unsigned = read(&format!("dtype: DT_UINT2 {three} int_val: [3, 1]")).unwrap();
     assert_eq!(unsigned.bytes().unwrap(), [0b01_01_11][..]);
 }
