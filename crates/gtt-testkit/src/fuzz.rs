@@ -1,0 +1,105 @@
+//! Random graphs through a pipeline, and shrinking what fails.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use gtt_ir::{Def, Dialect, Model, NodeId, Type, text};
+use gtt_rewrite::Pipeline;
+
+use crate::check::{Failure, check_model};
+use crate::generate::{Options, random_model};
+use crate::kit::Kit;
+
+/// Runs a pipeline on a random graph for each seed and dialect it is for, under all contracts. A failure is shrunk, and printed
+/// as text that can be made a case.
+pub fn fuzz(kit: &Kit, pipeline: &str, seeds: Range<u64>) -> Result<(), Failure> {
+    let parsed = Pipeline::parse(pipeline, kit.registry()).map_err(|error| Failure(error.to_string()))?;
+    for dialect in [Dialect::Onnx, Dialect::Tf] {
+        if !parsed.steps().iter().any(|step| step.info.dialects.contains(&dialect)) {
+            continue;
+        }
+        for seed in seeds.clone() {
+            let model = random_model(seed, &Options::new(dialect));
+            let Err(failure) = attempt(kit, &model, pipeline) else { continue };
+            let small = shrink(&model, |model| attempt(kit, model, pipeline).is_err());
+            let failure = attempt(kit, &small, pipeline).err().unwrap_or(failure);
+            let text = text::print(&small);
+            return Err(Failure(format!("seed {seed}: {failure}\n\nthe shrunk graph:\n// RUN: {pipeline}\n{text}")));
+        }
+    }
+    Ok(())
+}
+
+fn attempt(kit: &Kit, model: &Model, pipeline: &str) -> Result<(), Failure> {
+    let checked = catch_unwind(AssertUnwindSafe(|| check_model(kit, model, pipeline, &[]).map(drop)));
+    checked.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()));
+        Err(Failure(format!("panic: {}", words.unwrap_or_default())))
+    })
+}
+
+/// Removes nodes of the main graph as long as `fails` still holds: a removed node's results become inputs (ONNX) or
+/// placeholders (TensorFlow) of their declared types.
+pub fn shrink(model: &Model, fails: impl Fn(&Model) -> bool) -> Model {
+    let mut best = model.clone();
+    loop {
+        let mut smaller = false;
+        let nodes: Vec<NodeId> = best.main().nodes().map(|(id, _)| id).collect();
+        for id in nodes.into_iter().rev() {
+            if best.main().get_node(id).is_none() {
+                continue;
+            }
+            if let Some(candidate) = without(&best, id)
+                && fails(&candidate)
+            {
+                best = candidate;
+                smaller = true;
+            }
+        }
+        if !smaller {
+            return best;
+        }
+    }
+}
+
+fn without(model: &Model, id: NodeId) -> Option<Model> {
+    let mut model = model.clone();
+    let main = model.main_id();
+    let graph = model.main();
+    let node = graph.node(id);
+    if node.op.is_tf("Placeholder") {
+        return None;
+    }
+    let results: Vec<_> = node.results().collect();
+    for value in results {
+        if model.main().value(value).is_unused() {
+            continue;
+        }
+        let (name, ty) = (model.main().value(value).name.clone(), model.main().value(value).ty.clone());
+        if ty == Type::Unknown {
+            return None;
+        }
+        let name = format!("{}_cut", name.replace(':', "_"));
+        let input = if model.dialect == Dialect::Onnx {
+            model.edit(main).add_input(name, ty)
+        } else {
+            crate::generate::placeholder(&mut model.edit(main), &name, &ty)?.1
+        };
+        model.edit(main).replace_uses(value, input);
+    }
+    let mut edit = model.edit(main);
+    edit.replace_control_uses(gtt_ir::Site::Node(id), None);
+    if !edit.graph().is_dead(id) {
+        return None;
+    }
+    // Only this node: what it alone read may be what the failure needs.
+    edit.erase_node(id);
+    let unused: Vec<_> = edit.graph().values().filter(|(_, value)| value.is_unused()).collect();
+    let unused: Vec<_> =
+        unused.iter().filter(|(_, value)| matches!(value.def, Def::Const(_))).map(|(id, _)| *id).collect();
+    for value in unused {
+        edit.erase_value(value);
+    }
+    Some(model)
+}

@@ -1,0 +1,91 @@
+//! Do the answers stay the same? Both models are exported and run in tract; TensorFlow graphs are lowered to ONNX first.
+
+use gtt_engine::feeds::{self, FeedOptions};
+use gtt_engine::verify::verify;
+use gtt_engine::{Bindings, Feeds, ModelFile, Tolerance, Verdict, Verification, VerifyOptions};
+use gtt_ir::{Dialect, Model};
+use gtt_lower::LowerOptions;
+use gtt_ops::infer::{Types, without_derived_names};
+use gtt_rewrite::Numerics;
+use gtt_testkit::{Codec, Judgement, Oracle};
+
+use crate::formats::Tf;
+
+/// What passes that promise the same values may still change: a runtime sums in another order when a graph has another form.
+const ROUNDING: f64 = 1e-6;
+
+/// tract, on two sets of generated inputs.
+#[derive(Default)]
+pub struct Tract {
+    engine: gtt_engine::Tract,
+}
+
+impl Oracle for Tract {
+    fn judge(&self, before: &Model, after: &Model, numerics: Numerics, inputs: &[String]) -> Judgement {
+        match self.verification(before, after, numerics, inputs) {
+            Err(reason) => Judgement::NotChecked(reason),
+            Ok(found) => match &found.verdict {
+                Verdict::Equal => Judgement::Equal,
+                Verdict::NotChecked { reasons } => Judgement::NotChecked(reasons.join("; ")),
+                _ => Judgement::Different(words(&found)),
+            },
+        }
+    }
+}
+
+impl Tract {
+    fn verification(
+        &self,
+        before: &Model,
+        after: &Model,
+        numerics: Numerics,
+        inputs: &[String],
+    ) -> Result<Verification, String> {
+        let types = Types::of(before);
+        let mut specs = feeds::inputs(before);
+        for spec in &mut specs {
+            if let Some(port) = before.main().inputs().iter().find(|port| port.name == spec.name) {
+                spec.ty = spec.ty.merged(&without_derived_names(types.get(before.main_id(), port.value)));
+            }
+        }
+        let bindings = Bindings::parse(inputs).map_err(|error| error.to_string())?;
+        let options = FeedOptions { bindings, ..FeedOptions::default() };
+        let sets = feeds::generate(&specs, &options, 2).map_err(|error| error.to_string())?;
+        let tolerance = match numerics {
+            Numerics::Close { relative, .. } => Tolerance::close(relative.max(ROUNDING)),
+            _ => Tolerance::close(ROUNDING),
+        };
+        let (before, after) = (exported(before, &sets)?, exported(after, &sets)?);
+        Ok(verify(&self.engine, &before, &after, &sets, &VerifyOptions::new(tolerance)))
+    }
+}
+
+/// The bytes that the exporter makes, as ONNX.
+fn exported(model: &Model, sets: &[Feeds]) -> Result<ModelFile, String> {
+    if model.dialect == Dialect::Onnx {
+        return ModelFile::export(model).map_err(|error| error.to_string());
+    }
+    let read = Tf.round_trip(model)?;
+    let input_types = sets.first().map(|set| set.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.ty())).collect());
+    let options = LowerOptions { input_types: input_types.unwrap_or_default(), ..LowerOptions::default() };
+    let lowered = gtt_lower::lower(&read, &options).map_err(|refusal| refusal.to_string())?;
+    ModelFile::export(&lowered).map_err(|error| error.to_string())
+}
+
+/// The first output that differs.
+fn words(found: &Verification) -> String {
+    for set in &found.sets {
+        if let Some(name) = set.comparison.missing.first() {
+            return format!("only one of the models has the output `{name}`");
+        }
+        if let Some(output) = set.comparison.outputs.iter().find(|output| !output.equal) {
+            let (name, ty, label) = (&output.name, &output.ty, &set.label);
+            if let Some(problem) = &output.problem {
+                return format!("output `{name}` ({label}): {problem}");
+            }
+            let (count, rel) = (output.mismatches, output.max_rel);
+            return format!("output `{name}` {ty} ({label}): {count} of {} elements, up to {rel:.1e}", output.elements);
+        }
+    }
+    "no details".to_owned()
+}
