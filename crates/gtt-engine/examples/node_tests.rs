@@ -1,7 +1,7 @@
 //! Runs ONNX backend tests through the engine: the evidence that its allow-list rests on.
 //!
 //! ```text
-//! cargo run -p gtt-engine --example node_tests -- [--anything] [--as-given] [--list FILE] [--only TEXT] FOLDER…
+//! cargo run -p gtt-engine --example node_tests -- [--anything] [--as-given] [--retype f16|f64] [--list FILE] [--only TEXT] FOLDER…
 //! ```
 //!
 //! Each folder holds cases `NAME/model.onnx` with `NAME/test_data_set_*/{input,output}_*.pb`. A case is run as declared and, when that
@@ -12,6 +12,9 @@
 //! * *failed*: tract could not load or run it;
 //! * **WRONG**: it ran, and an output is off. There must be none; the program ends with 1 if there is.
 //!
+//! `--retype` makes every f32 of a case another float type first (inputs, constants, casts, expected outputs), which shows whether
+//! the engine computes the op in that type as well.
+//!
 //! `--anything` switches the allow-list off, to see what it keeps out. `--list` writes one line a case: outcome, way, name, reason.
 
 #![allow(clippy::print_stdout)]
@@ -21,7 +24,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use gtt_engine::{Engine, EngineError, LoadOptions, Mode, ModelFile, Tolerance, Tract, Trust, compare::compare};
-use gtt_ir::{Name, Tensor};
+use gtt_ir::{Attr, DType, GraphId, Model, Name, NodeId, Tensor, Type, ValueId};
 
 const TOLERANCE: Tolerance = Tolerance::Close { relative: 5e-4, ulps: 64 };
 const WAYS: [&str; 3] = ["declared", "bound after the first", "all bound"];
@@ -36,6 +39,7 @@ enum Outcome {
 struct Options {
     trust: Trust,
     mode: Mode,
+    retype: Option<DType>,
     list: Option<PathBuf>,
     only: Option<String>,
     folders: Vec<PathBuf>,
@@ -90,13 +94,20 @@ fn main() -> std::process::ExitCode {
 }
 
 fn options() -> Options {
-    let mut options =
-        Options { trust: Trust::Proven, mode: Mode::Optimized, list: None, only: None, folders: Vec::new() };
+    let mut options = Options {
+        trust: Trust::Proven,
+        mode: Mode::Optimized,
+        retype: None,
+        list: None,
+        only: None,
+        folders: Vec::new(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--anything" => options.trust = Trust::Anything,
             "--as-given" => options.mode = Mode::AsGiven,
+            "--retype" => options.retype = arguments.next().and_then(|name| name.parse().ok()),
             "--list" => options.list = arguments.next().map(PathBuf::from),
             "--only" => options.only = arguments.next(),
             folder => options.folders.push(folder.into()),
@@ -135,8 +146,12 @@ fn run_case(case: &Path, options: &Options) -> (usize, Outcome) {
 
 fn run_way(case: &Path, options: &Options, way: usize) -> Result<Option<String>, EngineError> {
     let failed = |message: String| EngineError::Failed { stage: "read the case", message };
-    let file = ModelFile::open(&case.join("model.onnx"))?;
-    let model = gtt_onnx::decode(file.bytes().clone(), None).map_err(|error| failed(error.to_string()))?;
+    let mut file = ModelFile::open(&case.join("model.onnx"))?;
+    let mut model = gtt_onnx::decode(file.bytes().clone(), None).map_err(|error| failed(error.to_string()))?;
+    if let Some(dtype) = options.retype {
+        retype(&mut model, dtype);
+        file = ModelFile::export(&model)?;
+    }
     let graph = model.main();
     for set in 0.. {
         let folder = case.join(format!("test_data_set_{set}"));
@@ -149,6 +164,11 @@ fn run_way(case: &Path, options: &Options, way: usize) -> Result<Option<String>,
         let names = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.clone()).collect::<Vec<Name>>();
         let inputs = tensors(&folder, "input", &names(graph.inputs())).map_err(failed)?;
         let expected = tensors(&folder, "output", &names(graph.outputs())).map_err(failed)?;
+        let retyped = |tensors: Vec<(Name, Tensor)>| match options.retype {
+            Some(dtype) => tensors.into_iter().map(|(name, tensor)| (name, retyped(&tensor, dtype))).collect(),
+            None => tensors,
+        };
+        let (inputs, expected) = (retyped(inputs), retyped(expected));
         let mut load = LoadOptions::for_feeds(&inputs);
         (load.trust, load.mode) = (options.trust, options.mode);
         load.constants = match way {
@@ -182,4 +202,45 @@ fn tensors(folder: &Path, kind: &str, names: &[Name]) -> Result<Vec<(Name, Tenso
         tensors.push((name.clone(), tensor));
     }
     Ok(tensors)
+}
+
+fn retyped(tensor: &Tensor, dtype: DType) -> Tensor {
+    if tensor.dtype() != DType::F32 {
+        return tensor.clone();
+    }
+    let elements = tensor.to_f64s().expect("f32 can be read");
+    Tensor::from_f64s(dtype, tensor.shape(), &elements).expect("a float type")
+}
+
+/// Makes every f32 of a model another float type.
+fn retype(model: &mut Model, dtype: DType) {
+    let graphs: Vec<GraphId> = model.graphs().map(|(id, _)| id).collect();
+    for id in graphs {
+        let mut editor = model.edit(id);
+        let values: Vec<ValueId> = editor.graph().values().map(|(id, _)| id).collect();
+        for value in values {
+            let declared = editor.graph().value(value).ty.clone();
+            if let Some(tensor) = editor.graph().tensor(value) {
+                let tensor = retyped(tensor, dtype);
+                editor.set_tensor(value, tensor);
+            } else if declared.dtype() == Some(DType::F32) {
+                editor.set_type(value, Type::Tensor { dtype: Some(dtype), shape: declared.shape().cloned() });
+            }
+        }
+        let nodes: Vec<NodeId> = editor.graph().nodes().map(|(id, _)| id).collect();
+        for node in nodes {
+            for name in ["to", "dtype", "value"] {
+                let changed = match editor.graph().node(node).attr(name) {
+                    Some(Attr::Int(1)) if name != "value" => {
+                        gtt_onnx::dtype_to_code(dtype).map(|code| Attr::Int(code.into()))
+                    }
+                    Some(Attr::Tensor(tensor)) => Some(Attr::Tensor(retyped(tensor, dtype))),
+                    _ => None,
+                };
+                if let Some(changed) = changed {
+                    editor.set_attr(node, name, changed);
+                }
+            }
+        }
+    }
 }

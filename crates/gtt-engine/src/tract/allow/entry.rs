@@ -128,7 +128,7 @@ const ANY_COUNT: usize = usize::MAX;
 pub(super) const fn op(op: &'static str, operands: &'static [Types]) -> Entry {
     Entry {
         op,
-        opsets: (7, NEWEST),
+        opsets: (6, NEWEST),
         operands,
         most: operands.len(),
         omittable: &[],

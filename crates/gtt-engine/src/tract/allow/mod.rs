@@ -8,14 +8,12 @@
 //! Generalizing beyond the tests is limited to what the code of tract shows to be the same path (other element types of an element-wise op,
 //! other extents, other values of a number that is passed through).
 
-mod dtypes;
 mod entry;
 mod table;
 
 use gtt_ir::{DType, Domain, Graph, GraphId, Model, Name, Node, NodeId, Tensor, Type, ValueId, traverse};
 use gtt_ops::infer::Types as Inferred;
 
-use self::dtypes::DTypes;
 use self::entry::{Entry, NEWEST};
 
 /// More reasons than this are not collected.
@@ -27,7 +25,6 @@ type Condition = fn(&Site<'_>) -> Option<String>;
 /// A node where it stands.
 struct Site<'a> {
     types: &'a Inferred,
-    dtypes: &'a DTypes,
     id: GraphId,
     graph: &'a Graph,
     node: &'a Node,
@@ -46,7 +43,7 @@ impl Site<'_> {
     }
 
     fn operand_dtype(&self, slot: usize) -> Option<DType> {
-        self.dtypes.get(self.id, self.node.input(slot)?).or_else(|| self.operand_type(slot)?.dtype())
+        self.operand_type(slot)?.dtype()
     }
 
     /// An operand whose value is known before running.
@@ -74,7 +71,7 @@ pub(super) fn refusals(model: &Model, bound: &[(Name, Tensor)]) -> Vec<String> {
     if opset > NEWEST {
         reasons.add(format!("operator set {opset} is newer than what the engine was tested with ({NEWEST})"));
     }
-    let (types, dtypes) = (Inferred::of(model), DTypes::of(model));
+    let types = Inferred::of(model);
     for id in model.nested(model.main_id()) {
         let graph = model.graph(id);
         let roots = graph.outputs().iter().map(|port| port.value);
@@ -84,7 +81,7 @@ pub(super) fn refusals(model: &Model, bound: &[(Name, Tensor)]) -> Vec<String> {
             if !needed.node(node_id) {
                 continue;
             }
-            let site = Site { types: &types, dtypes: &dtypes, id, graph, node, opset, bound };
+            let site = Site { types: &types, id, graph, node, opset, bound };
             if let Some(reason) = refusal(&site) {
                 reasons.add(format!("op {}: {reason}", node.op));
             }
@@ -109,9 +106,9 @@ pub(super) fn refusals(model: &Model, bound: &[(Name, Tensor)]) -> Vec<String> {
 /// Whether one node with operands of these types is covered, for evaluation on its own.
 pub(super) fn covers(model: &Model, node: NodeId) -> Result<(), String> {
     let graph = model.main();
-    let (types, dtypes) = (Inferred::of(model), DTypes::of(model));
+    let types = Inferred::of(model);
     let (id, opset) = (model.main_id(), model.opset());
-    let site = Site { types: &types, dtypes: &dtypes, id, graph, node: graph.node(node), opset, bound: &[] };
+    let site = Site { types: &types, id, graph, node: graph.node(node), opset, bound: &[] };
     refusal(&site).map_or(Ok(()), Err)
 }
 

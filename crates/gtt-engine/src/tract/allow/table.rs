@@ -85,7 +85,7 @@ const ELEMENTWISE: &[Entry] = &[
     op("IsInf", &[FLOATS]).from(10).attrs(&[("detect_negative", FLAG), ("detect_positive", FLAG)]),
     op("Relu", &[FLOATS]),
     op("LeakyRelu", &[F32]).attrs(&[("alpha", Any)]),
-    op("PRelu", &[F32, F32]),
+    op("PRelu", &[F32, F32]).from(7),
     op("ThresholdedRelu", &[F32]).from(10).attrs(&[("alpha", Any)]),
     op("Elu", &[F32]).attrs(&[("alpha", Any)]),
     op("Selu", &[F32]).attrs(&[("alpha", Any), ("gamma", Any)]),
@@ -290,7 +290,7 @@ const NETWORK: &[Entry] = &[
     op("Softmax", &[FLOATS]).attrs(&[("axis", Any)]),
     op("LogSoftmax", &[FLOATS]).attrs(&[("axis", Any)]),
     op("Hardmax", &[F32]).attrs(&[("axis", Any)]),
-    op("Dropout", &[FLOATS]).until(9).attrs(&[("ratio", Any)]),
+    op("Dropout", &[FLOATS]).from(7).until(9).attrs(&[("ratio", Any)]),
     op("Dropout", &[FLOATS]).from(10).until(11).results(2).attrs(&[("ratio", Any)]),
     op("Dropout", &[FLOATS, FLOATS, BOOL]).from(12).omit(&[1]).results(2).attrs(&[("seed", Any)]),
     op("RotaryEmbedding", &[F32, F32, F32, I64]).from(23).attrs(&[
@@ -298,9 +298,9 @@ const NETWORK: &[Entry] = &[
         ("num_heads", Any),
         ("rotary_embedding_dim", Any),
     ]),
-    op("RNN", &[F32, F32, F32, F32, I32, F32]).omit(&[3, 4]).results(2).attrs(RECURRENT),
-    op("LSTM", &[F32, F32, F32, F32, I32, F32, F32, F32]).omit(&[3, 4, 5, 6]).results(3).attrs(RECURRENT),
-    op("GRU", &[F32, F32, F32, F32, I32, F32]).omit(&[3, 4]).results(2).attrs(&[
+    op("RNN", &[F32, F32, F32, F32, I32, F32]).from(7).omit(&[3, 4]).results(2).attrs(RECURRENT),
+    op("LSTM", &[F32, F32, F32, F32, I32, F32, F32, F32]).from(7).omit(&[3, 4, 5, 6]).results(3).attrs(RECURRENT),
+    op("GRU", &[F32, F32, F32, F32, I32, F32]).from(7).omit(&[3, 4]).results(2).attrs(&[
         HIDDEN,
         DIRECTION,
         ("layout", FLAG),
