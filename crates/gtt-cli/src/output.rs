@@ -100,7 +100,8 @@ impl Table {
     /// Column heads; those that begin with `>` are aligned to the right.
     pub(crate) fn new(heads: &[&str]) -> Self {
         let right = heads.iter().map(|head| head.starts_with('>')).collect();
-        let heads = heads.iter().map(|head| styled(BOLD, head.trim_start_matches('>'))).collect();
+        let heads = heads.iter().map(|head| head.trim_start_matches('>'));
+        let heads = heads.map(|head| if head.is_empty() { String::new() } else { styled(BOLD, head) }).collect();
         Self { rows: vec![heads], right }
     }
 

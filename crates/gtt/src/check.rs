@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gtt_engine::bench::{BenchOptions, BenchReport};
 use gtt_engine::feeds::{self, FeedOptions};
-use gtt_engine::{Bindings, Engine, EngineError, Feeds, InputSpec, ModelFile, Tolerance, Tract, Verdict, Verification};
+use gtt_engine::{Bindings, EngineError, Feeds, InputSpec, ModelFile, Tolerance, Tract, Verdict, Verification};
 use gtt_ir::{Dialect, Model, Name, Type};
 use gtt_lower::LowerOptions;
 use gtt_ops::infer::Types;
@@ -233,7 +233,11 @@ fn specs(model: &Model) -> Vec<InputSpec> {
     let ports = model.main().inputs();
     for spec in &mut specs {
         if let Some(port) = ports.iter().find(|port| port.name == spec.name) {
-            spec.ty = spec.ty.merged(types.get(model.main_id(), port.value));
+            spec.ty = spec.ty.merged(&crate::interface::placeholder_type(model.main(), port.value));
+            // Inference names dims that the model leaves open, which would only confuse whoever is asked for them.
+            if spec.ty.dtype().is_none() || spec.ty.shape().is_none() {
+                spec.ty = spec.ty.merged(types.get(model.main_id(), port.value));
+            }
         }
     }
     specs
@@ -247,11 +251,23 @@ fn make_feeds(model: &Model, options: &VerifyOptions) -> Result<Vec<Feeds>, Erro
     };
     let specs = specs(model);
     if options.data.is_empty() {
-        let bindings = Bindings::parse(&options.shapes).map_err(interface)?;
+        let bindings = with_port_names(Bindings::parse(&options.shapes).map_err(interface)?, &specs);
         let options_ = FeedOptions { bindings, seed: options.seed, ..FeedOptions::default() };
         return feeds::generate(&specs, &options_, options.sets).map_err(interface);
     }
     options.data.iter().map(|path| feeds::from_npz(path, &specs).map_err(interface)).collect()
+}
+
+/// `name` and `name:0` are the same tensor: shapes given for one are taken for the other.
+fn with_port_names(mut bindings: Bindings, specs: &[InputSpec]) -> Bindings {
+    let base = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_owned();
+    let shapes = std::mem::take(&mut bindings.shapes).into_iter().map(|(name, shape)| {
+        let exact = specs.iter().find(|spec| spec.name == name);
+        let near = || specs.iter().find(|spec| base(&spec.name) == base(&name));
+        (exact.or_else(near).map_or(name.clone(), |spec| spec.name.clone()), shape)
+    });
+    bindings.shapes = shapes.collect();
+    bindings
 }
 
 fn merge(mut whole: Verification, part: Verification) -> Verification {

@@ -11,6 +11,8 @@ use std::fmt;
 use gtt_ir::{Attr, Attrs, Def, Dialect, Graph, GraphId, Model, Node, Port, Site, ValueId};
 use serde::Serialize;
 
+use crate::load::list;
+
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -108,9 +110,15 @@ impl Differ<'_, '_> {
     }
 
     fn ports(&mut self, place: &str, role: &str, (a, left): (&Graph, &[Port]), (b, right): (&Graph, &[Port])) {
-        let names = |ports: &[Port]| ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ");
         if left.iter().map(|port| &port.name).ne(right.iter().map(|port| &port.name)) {
-            return self.report(place, format!("{role}s {} against {}", names(left), names(right)));
+            let without = |ports: &[Port], others: &[Port]| {
+                let others: BTreeSet<&str> = others.iter().map(|port| port.name.as_str()).collect();
+                list(ports.iter().map(|port| port.name.as_str()).filter(|name| !others.contains(name)))
+            };
+            return match (without(left, right), without(right, left)) {
+                (a, b) if a == b => self.report(place, format!("{role}s in another order")),
+                (a, b) => self.report(place, format!("{role}s {a} only in the first model, {b} only in the second")),
+            };
         }
         for (left, right) in left.iter().zip(right) {
             let (left_type, right_type) = (&a.value(left.value).ty, &b.value(right.value).ty);

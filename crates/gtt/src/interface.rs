@@ -1,7 +1,7 @@
 //! Likely inputs and outputs of a graph whose file does not say (TensorFlow GraphDefs).
 
 use gtt_ir::traverse::by_rank;
-use gtt_ir::{Dialect, Graph, Model, Node, NodeId, Port, Use};
+use gtt_ir::{Attr, Dialect, Graph, Model, Node, NodeId, Port, Type, Use, ValueId};
 
 /// Names of the tensors that are likely fed and fetched, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -45,4 +45,17 @@ fn is_sink(graph: &Graph, id: NodeId) -> bool {
     let port = |used: &Use| matches!(used, Use::Input { .. } | Use::Output { .. });
     let node = graph.node(id);
     node.control_uses.is_empty() && node.results().all(|value| graph.value(value).uses().iter().all(port))
+}
+
+/// The type that a placeholder declares for its result; unknown for anything else.
+pub(crate) fn placeholder_type(graph: &Graph, value: ValueId) -> Type {
+    let Some(node) = graph.def_node(value).map(|id| graph.node(id)) else { return Type::Unknown };
+    if !is_placeholder(node) && !node.op.is_tf("PlaceholderWithDefault") {
+        return Type::Unknown;
+    }
+    let shape = match node.attr("shape") {
+        Some(Attr::Shape(shape)) => shape.clone(),
+        _ => None,
+    };
+    Type::Tensor { dtype: node.attr("dtype").and_then(Attr::as_dtype), shape }
 }

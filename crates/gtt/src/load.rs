@@ -53,7 +53,7 @@ impl Loader {
         let (root, found) = probe(path)?;
         let (model, format) = read(&root, found).map_err(|error| error.in_file(path))?;
         let stored = size_on_disk(&root) + external_bytes(&model);
-        let mut source = Source { model, format, path: root, stored, notes: Vec::new(), redeclared: false };
+        let mut source = Source { model, format, path: root, stored, notes: Vec::new(), redeclared: false, guessed: false };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
         Ok(source)
     }
@@ -79,6 +79,7 @@ impl Loader {
             Some(outputs) => outputs.clone(),
             None if declared => names(model.main().outputs()),
             None => {
+                source.guessed = true;
                 source.notes.push(guessed(&likely_interface(model).outputs));
                 unread(model)
             }
@@ -231,6 +232,8 @@ pub struct Source {
     pub(crate) notes: Vec<String>,
     /// The outputs are not those of the file.
     pub(crate) redeclared: bool,
+    /// Nobody said what the outputs are.
+    pub(crate) guessed: bool,
 }
 
 impl Source {
@@ -266,7 +269,13 @@ impl Source {
 
     /// What is in it.
     pub fn summary(&self) -> Summary {
-        Summary::of(&self.model)
+        if !self.guessed {
+            return Summary::of(&self.model);
+        }
+        let mut model = self.model.clone();
+        let main = model.main_id();
+        model.edit(main).clear_interface();
+        Summary::of(&model)
     }
 
     /// The model's file as it is on disk, mapped; `saved_model.pb` for a SavedModel.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use gtt_ir::traverse::by_rank;
 use gtt_ir::{Attr, ConstOrigin, Dialect, Graph, GraphId, Model, Node, Shape, Type, ValueId};
+use gtt_ops::infer::Types;
 use serde::Serialize;
 
-use crate::interface::{is_placeholder, likely_interface};
+use crate::interface::{is_placeholder, likely_interface, placeholder_type};
 
-/// What is in a model. Costs one walk over all nodes; no constant's bytes are read.
+/// What is in a model. Costs one walk over all nodes and the inference of types; no large constant's bytes are read.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
@@ -177,30 +178,39 @@ impl Summary {
 
     fn ports(&mut self, model: &Model) {
         let graph = model.main();
+        let types = Types::of(model);
+        let ty = |value: ValueId| {
+            let declared = graph.value(value).ty.merged(&placeholder_type(graph, value));
+            if declared.shape().is_some() { declared } else { declared.merged(types.get(model.main_id(), value)) }
+        };
         for port in graph.inputs() {
             let list = match crate::diff::is_required_input(graph, port.value) {
                 true => &mut self.inputs,
                 false => &mut self.optional_inputs,
             };
-            list.push(describe_port(graph, &port.name, port.value));
+            list.push(describe_port(graph, &port.name, port.value, &ty(port.value)));
         }
-        self.outputs.extend(graph.outputs().iter().map(|port| describe_port(graph, &port.name, port.value)));
+        self.outputs.extend(graph.outputs().iter().map(|port| describe_port(graph, &port.name, port.value, &ty(port.value))));
         if model.dialect != Dialect::Tf {
             return;
         }
         let (no_inputs, no_outputs) = (self.inputs.is_empty(), self.outputs.is_empty());
         let guess = likely_interface(model);
+        let describe = |node: &Node| match node.output(0) {
+            Some(value) => describe_port(graph, &node.name, value, &ty(value)),
+            None => describe_node(node),
+        };
         for id in by_rank(graph) {
             let node = graph.node(id);
             let declared = node.results().any(|value| graph.inputs().iter().any(|port| port.value == value));
             if no_inputs && is_placeholder(node) {
-                self.inputs.push(describe_node(node));
+                self.inputs.push(describe(node));
             }
             if node.op.is_tf("PlaceholderWithDefault") && !declared {
-                self.optional_inputs.push(describe_node(node));
+                self.optional_inputs.push(describe(node));
             }
             if no_outputs && guess.outputs.iter().any(|name| *name == node.name) {
-                self.outputs.push(describe_node(node));
+                self.outputs.push(describe(node));
             }
         }
     }
@@ -210,8 +220,7 @@ fn is_variable(node: &Node) -> bool {
     ["Variable", "VariableV2", "VarHandleOp"].iter().any(|op| node.op.is_tf(op))
 }
 
-fn describe_port(graph: &Graph, name: &str, value: ValueId) -> PortSummary {
-    let ty = &graph.value(value).ty;
+fn describe_port(graph: &Graph, name: &str, value: ValueId, ty: &Type) -> PortSummary {
     let node = graph.def_node(value).map(|node| graph.node(node));
     let mut summary = match node {
         Some(node) if ty.dtype().is_none() => describe_node(node),

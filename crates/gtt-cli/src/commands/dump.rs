@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use gtt::ir::text::PrintOptions;
-use gtt::ir::{Graph, Model, NodeId, Tensor, ValueId};
+use gtt::ir::{Attr, Graph, Model, NodeId, Tensor, ValueId};
 
 use crate::args::{Dump, Global};
 use crate::commands;
@@ -64,7 +64,7 @@ fn around(model: &Model, place: &str, graph: &Graph, id: NodeId, weights: bool) 
     }
     for entry in node.attrs.iter() {
         match entry.value.graphs() {
-            [] => text.push_str(&format!("  attribute  {} = {:?}\n", entry.name, entry.value)),
+            [] => text.push_str(&format!("  attribute  {} = {}\n", entry.name, attribute(&entry.value))),
             graphs => {
                 let names: Vec<String> = graphs.iter().map(|&graph| model.place(graph)).collect();
                 text.push_str(&format!("  attribute  {} = graph {}\n", entry.name, names.join(", ")));
@@ -81,6 +81,34 @@ fn around(model: &Model, place: &str, graph: &Graph, id: NodeId, weights: bool) 
         text.push_str(&format!("  result {slot}   {}             read by {readers}\n", describe(graph, *value)));
     }
     text
+}
+
+/// An attribute in short: lists in brackets, tensors by type and shape.
+fn attribute(attr: &Attr) -> String {
+    fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+        format!("[{}]", items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", "))
+    }
+    let string = |bytes: &[u8]| format!("{:?}", String::from_utf8_lossy(bytes));
+    let shape = |shape: &Option<gtt::ir::Shape>| shape.as_ref().map_or_else(|| "?".to_owned(), list);
+    match attr {
+        Attr::Int(value) => value.to_string(),
+        Attr::Float(value) => value.to_string(),
+        Attr::Bool(value) => value.to_string(),
+        Attr::Str(value) => string(value),
+        Attr::Tensor(tensor) => format!("{tensor:?}"),
+        Attr::DType(dtype) => dtype.to_string(),
+        Attr::Shape(value) => shape(value),
+        Attr::Ints(values) => list(values),
+        Attr::Floats(values) => list(values),
+        Attr::Bools(values) => list(values),
+        Attr::Strs(values) => list(values.iter().map(|value| string(value))),
+        Attr::DTypes(values) => list(values),
+        Attr::Shapes(values) => list(values.iter().map(shape)),
+        Attr::EmptyList => "[]".to_owned(),
+        Attr::Ref(name) => format!("@{name}"),
+        Attr::Func(name) => name.to_string(),
+        other => format!("{other:?}"),
+    }
 }
 
 fn describe(graph: &Graph, value: ValueId) -> String {

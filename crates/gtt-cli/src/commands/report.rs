@@ -183,14 +183,9 @@ fn steps(steps: &[StepReport], each: bool) -> String {
             table.row([format!("{name} {}", styled(DIM, format!("– {brief}")))]);
             continue;
         }
-        let nodes = match before.nodes == after.nodes {
-            true => count(after.nodes as u64),
-            false => format!("{} → {}", count(before.nodes as u64), count(after.nodes as u64)),
-        };
-        let constants = match before.bytes == after.bytes {
-            true => bytes(after.bytes),
-            false => format!("{} → {}", bytes(before.bytes), bytes(after.bytes)),
-        };
+        let arrow = |before: String, after: String| if before == after { after } else { format!("{before} → {after}") };
+        let nodes = arrow(count(before.nodes as u64), count(after.nodes as u64));
+        let constants = arrow(bytes(before.bytes), bytes(after.bytes));
         let some = |figure: u64| if figure == 0 { styled(DIM, "–") } else { count(figure) };
         table.row([name, nodes, constants, some(line.rewrites), some(line.declines), seconds(line.seconds)]);
     }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gtt::{BenchReport, Checker, ErrorKind, Event, Optimized, Source, Verdict, Verification};
+use gtt::{BenchReport, Checker, Event, Optimized, Source, Verdict, Verification};
 
 use crate::args::{ExternalData, Feeding, Global, Interface, Transform};
 use crate::commands::{self, report};
 use crate::output::{self, Progress};
-use crate::{Outcome, flags};
+use crate::Outcome;
 
 /// Time for measuring the speed after a comparison.
 const BENCH: Duration = Duration::from_secs(2);
@@ -239,14 +239,4 @@ fn check_output(path: &Path) -> anyhow::Result<()> {
 fn dump(folder: &Path, index: usize, name: &str, model: &gtt::ir::Model) -> anyhow::Result<()> {
     let path = folder.join(format!("{index:03}-{name}.gtt"));
     std::fs::write(&path, gtt::ir::text::print(model)).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// Whether an error means that nothing could be proven.
-pub(crate) fn is_not_checked(error: &gtt::Error) -> bool {
-    error.kind() == ErrorKind::NotChecked
-}
-
-/// The name of a path for people: as given, `~` expanded.
-pub(crate) fn expanded(path: &Path) -> PathBuf {
-    path.to_str().map_or_else(|| path.to_owned(), flags::expand)
 }

@@ -1,0 +1,171 @@
+//! `gtt transform` as a user runs it.
+
+mod support;
+
+use std::fs;
+
+use support::{Out, fixtures, gtt, settings};
+
+#[test]
+fn an_onnx_model_is_optimized_proven_and_written() {
+    let out = Out::new();
+    let ran = gtt(&["transform", "mobilenet/model.onnx", "--verify", "-o", &out.str("model.onnx")]).exits(0);
+    assert!(ran.out.contains("outputs equal on 2 sets"), "{}", ran.out);
+    assert!(ran.out.contains("speed"), "{}", ran.out);
+    assert_eq!(out.names(), ["model.onnx"]);
+    let summary = gtt(&["summarize", &out.str("model.onnx"), "--json"]).exits(0).json();
+    let ops = summary["ops"].as_array().unwrap();
+    assert!(ops.iter().all(|op| op[0] != "BatchNormalization"), "{ops:?}");
+}
+
+#[test]
+fn the_report_has_tables() {
+    let passes = "freeze_initializers fixpoint{ fold_batch_norms merge_duplicate_nodes }";
+    let ran = gtt(&["transform", "mobilenet/model.onnx", "--passes", passes]).exits(0);
+    settings().bind(|| insta::assert_snapshot!("report", ran.out));
+}
+
+#[test]
+fn without_output_nothing_is_written_and_that_is_said() {
+    let ran = gtt(&["transform", "mobilenet/model.onnx", "--passes", "freeze_initializers"]).exits(0);
+    assert!(ran.out.contains("dry run"), "{}", ran.out);
+    assert!(ran.err.is_empty(), "{}", ran.err);
+}
+
+#[test]
+fn a_recipe_of_the_original_tool_works_when_pasted() {
+    let out = Out::new();
+    let recipe = "
+        remove_attribute(attribute_name=_class)
+        remove_nodes(op=Identity, op=CheckNumerics)
+        strip_unused_nodes
+        fold_constants(ignore_errors=true)
+        fold_batch_norms
+        fold_old_batch_norms
+        merge_duplicate_nodes";
+    let ran = gtt(&[
+        "transform",
+        "--in_graph=detector/model",
+        &format!("--out_graph={}", out.str("model")),
+        "--inputs=input_image",
+        "--outputs=boxes,scores,classes",
+        &format!("--transforms={recipe}"),
+        "--logtostderr",
+        "--verify",
+        "--no-bench",
+        "--input-shape=input_image:1,120,160,3",
+    ])
+    .exits(0);
+    assert!(ran.err.contains("`--logtostderr`"), "{}", ran.err);
+    assert!(ran.out.contains("outputs equal"), "{}", ran.out);
+    let written = fs::read(out.path("model/saved_model.pb")).unwrap();
+    assert!(written.len() * 10 < fs::read(fixtures().join("detector/model/saved_model.pb")).unwrap().len() * 6);
+    assert!(!written.windows(17).any(|window| window == b"FusedBatchNorm\x12\0\0" || window.starts_with(b"FusedBatchNormV")));
+    let signature = gtt(&["summarize", &out.str("model"), "--json"]).exits(0).json()["signatures"].clone();
+    assert_eq!(signature, gtt(&["summarize", "detector/model", "--json"]).exits(0).json()["signatures"]);
+}
+
+#[test]
+fn text_output_can_be_asked_for_in_both_styles() {
+    let out = Out::new();
+    for (name, flag) in [("a", "--output_as_text"), ("b", "--output_as_text=true"), ("c", "--text")] {
+        let path = out.str(name);
+        gtt(&["transform", "--in_graph=mnist/frozen.pb", &format!("--out_graph={path}"), "--transforms=remove_device", flag]).exits(0);
+        assert!(fs::read_to_string(path).unwrap().starts_with("node {"));
+    }
+    let binary = out.str("d.pb");
+    gtt(&["transform", "mnist/frozen.pbtxt", "-o", &binary, "--passes", ""]).exits(0);
+    gtt(&["diff", &binary, "mnist/frozen.pb"]).exits(0);
+}
+
+#[test]
+fn an_empty_pipeline_leaves_the_bytes_as_they_are() {
+    let out = Out::new();
+    for name in ["mobilenet/model.onnx", "mnist/frozen.pb", "keras/frozen.pb", "mnist/frozen.pbtxt"] {
+        let path = out.str("copy");
+        gtt(&["transform", name, "-o", &path, "--passes", ""]).exits(0);
+        assert!(fs::read(&path).unwrap() == fs::read(fixtures().join(name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn two_runs_give_the_same_bytes() {
+    let out = Out::new();
+    for name in ["a", "b"] {
+        gtt(&["transform", "detector/model", "-o", &out.str(name)]).exits(0);
+    }
+    assert!(fs::read(out.path("a/saved_model.pb")).unwrap() == fs::read(out.path("b/saved_model.pb")).unwrap());
+}
+
+#[test]
+fn a_model_can_be_replaced_by_its_optimized_self() {
+    let out = Out::new();
+    let path = out.str("model.onnx");
+    fs::copy(fixtures().join("mobilenet/model.onnx"), &path).unwrap();
+    gtt(&["transform", &path, "-o", &path, "--verify", "--no-bench"]).exits(0);
+    gtt(&["verify", "mobilenet/model.onnx", &path]).exits(0);
+    assert_eq!(out.names(), ["model.onnx"]);
+}
+
+#[test]
+fn json_has_everything() {
+    let out = Out::new();
+    let path = out.str("model.onnx");
+    let report = gtt(&["transform", "mobilenet/model.onnx", "--json", "--verify", "--no-bench", "-o", &path]).exits(0).json();
+    assert_eq!(report["verification"]["verdict"], "equal");
+    assert_eq!(report["sizes"]["file"]["after"], fs::metadata(&path).unwrap().len());
+    assert_eq!(report["format"], "onnx");
+    assert!(report["sizes"]["gzip"]["before"].as_u64().unwrap() > 0);
+    let steps = report["report"]["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|step| step["pass"] == "fold_batch_norms" && step["outcome"]["kind"] == "changed"));
+}
+
+#[test]
+fn declines_are_explained_when_asked_for() {
+    let ran = gtt(&["transform", "detector/model", "--passes", "remove_nodes(op=Identity)", "--explain-declines"]).exits(0);
+    assert!(ran.out.contains("declined"), "{}", ran.out);
+}
+
+#[test]
+fn passes_can_be_skipped_and_rewrites_limited() {
+    let skipped = gtt(&["transform", "mobilenet/model.onnx", "--skip", "fold_batch_norms", "--json"]).exits(0).json();
+    let steps = skipped["report"]["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|step| step["pass"] == "fold_batch_norms" && step["outcome"]["kind"] == "skipped"));
+    let limited = gtt(&["transform", "mobilenet/model.onnx", "--bisect-limit", "3", "--json"]).exits(0).json();
+    assert_eq!(limited["report"]["rewrites"], 3);
+    let wrong = gtt(&["transform", "mobilenet/model.onnx", "--skip", "fold_batch_nroms"]).exits(2);
+    assert!(wrong.err.contains("did you mean `fold_batch_norms`"), "{}", wrong.err);
+}
+
+#[test]
+fn every_step_can_be_dumped() {
+    let out = Out::new();
+    gtt(&["transform", "mobilenet/model.onnx", "--dump-dir", &out.str("dump")]).exits(0);
+    let mut names: Vec<String> =
+        fs::read_dir(out.path("dump")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names[0], "000-input.gtt");
+    assert!(names.iter().any(|name| name.ends_with("-fold_batch_norms.gtt")), "{names:?}");
+}
+
+#[test]
+fn inputs_can_come_from_a_file() {
+    let args = ["transform", "mnist/frozen.pb", "--verify", "--no-bench", "--input-data", "mnist/digits.npz"];
+    let ran = gtt(&args).exits(0);
+    assert!(ran.out.contains("digits.npz"), "{}", ran.out);
+    assert!(ran.err.contains("taken as such: `softmax`"), "{}", ran.err);
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let ran = gtt(&["-q", "transform", "mnist/frozen.pb"]).exits(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
+}
+
+#[test]
+fn a_guess_of_outputs_protects_all_that_nothing_reads() {
+    let ran = gtt(&["transform", "keras/frozen.pb", "--json"]).exits(0);
+    let report = ran.json();
+    assert!(report["report"]["after"]["nodes"].as_u64().unwrap() > 5);
+    assert!(ran.err.contains("does not say what its outputs are"), "{}", ran.err);
+}
