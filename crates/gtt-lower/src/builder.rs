@@ -1,6 +1,8 @@
 //! The ONNX graph under construction: emits nodes, keeps each lowered value's forms, names things.
 
-use gtt_ir::{Attr, Attrs, DType, Dialect, Domain, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId};
+use gtt_ir::{
+    Attr, Attrs, DType, Def, Dialect, Domain, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::tensors::{element, integers, transposed};
@@ -178,14 +180,23 @@ impl Builder {
         self.push(held)
     }
 
-    /// An output of the graph. Constants go through an `Identity`, since not every reader takes a bare initializer.
+    /// An output of the graph. Its value takes the port's name. Constants, inputs and what is an output already go through an
+    /// `Identity`.
     pub(crate) fn output(&mut self, port: &Name, val: Val) {
         let mut value = self.natural(val);
-        if self.held(val).tensor.is_some() {
-            let ty = self.ty(value);
-            value = self.one("Identity", &[value], Attrs::new(), ty);
+        let graph = self.model.main();
+        let is_result = matches!(graph.value(value).def, Def::Node { .. });
+        if !is_result && graph.value(value).name == *port {
+            self.edit().add_output(port.clone(), value);
+            return;
         }
-        self.edit().add_output(port.clone(), value);
+        if !is_result || graph.value(value).is_public() {
+            self.scope = port.clone();
+            value = self.same("Identity", &[value], Attrs::new());
+        }
+        let mut editor = self.edit();
+        editor.set_value_name(value, port.clone());
+        editor.add_output(port.clone(), value);
     }
 
     /// Names the ONNX value of a new result after the TensorFlow value.
@@ -198,7 +209,7 @@ impl Builder {
             if self.shared_values.contains(&value) {
                 continue;
             }
-            if let gtt_ir::Def::Node { node, .. } = self.model.main().value(value).def {
+            if let Def::Node { node, .. } = self.model.main().value(value).def {
                 let node_name = self.scope.clone();
                 if self.node_names.insert(node_name.clone()) {
                     self.edit().set_node_name(node, node_name);

@@ -25,6 +25,8 @@ mod liveness;
 mod ops;
 mod table;
 mod tensors;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use gtt_ir::{Model, Name, Tensor, Type};

@@ -82,6 +82,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("EnsureShape", &["T", "shape"], control::identity),
     entry("Equal", &["T", "incompatible_shape_error"], elementwise::compare),
     entry("Erf", &["T"], elementwise::unary),
+    entry("Erfc", &["T"], elementwise::erfc),
     entry("EuclideanNorm", REDUCE, reduce::reduce),
     entry("Exp", &["T"], elementwise::unary),
     entry("ExpandDims", &["T", "Tdim"], shape::expand_dims),

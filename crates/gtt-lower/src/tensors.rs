@@ -38,30 +38,26 @@ pub(crate) fn transposed(tensor: &Tensor, order: &[usize]) -> Option<Tensor> {
 /// Elements of `SIZE` bytes in the order given by extents and steps (both in elements).
 fn gather<const SIZE: usize>(bytes: &[u8], extents: &[usize], steps: &[usize]) -> Bytes {
     let elements = bytes.as_chunks::<SIZE>().0;
-    let mut moved: Vec<[u8; SIZE]> = Vec::with_capacity(elements.len());
     let (Some((&inner, outer)), Some((&step, outer_steps))) = (extents.split_last(), steps.split_last()) else {
         return Bytes::copy_from_slice(bytes);
     };
-    if !elements.is_empty() {
-        let mut index = vec![0usize; outer.len()];
-        let mut base = 0usize;
-        'rows: loop {
-            let last = base + (inner - 1) * step;
-            moved.extend(elements[base..=last].iter().step_by(step.max(1)));
-            let mut at = outer.len();
-            loop {
-                if at == 0 {
-                    break 'rows;
-                }
-                at -= 1;
-                index[at] += 1;
-                base += outer_steps[at];
-                if index[at] < outer[at] {
-                    break;
-                }
-                base -= outer_steps[at] * outer[at];
-                index[at] = 0;
+    let mut moved = vec![[0u8; SIZE]; elements.len()];
+    let mut index = vec![0usize; outer.len()];
+    let mut base = 0usize;
+    for row in moved.chunks_exact_mut(inner.max(1)) {
+        let mut from = base;
+        for element in row {
+            *element = elements[from];
+            from += step;
+        }
+        for at in (0..outer.len()).rev() {
+            index[at] += 1;
+            base += outer_steps[at];
+            if index[at] < outer[at] {
+                break;
             }
+            base -= outer_steps[at] * outer[at];
+            index[at] = 0;
         }
     }
     Bytes::from(moved.into_flattened())

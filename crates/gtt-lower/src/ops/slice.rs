@@ -173,8 +173,9 @@ pub(crate) fn strided_slice(builder: &mut Builder, call: &Call<'_>) -> Results {
         } else if cut.begin.is_none() && cut.end.is_none() && cut.stride == 1 {
             dims.push(Some(dim));
         } else {
-            let (start, start_from) = slicing.bound(&cut.begin, if cut.stride > 0 { 0 } else { i64::MAX });
-            let (end, end_from) = slicing.bound(&cut.end, if cut.stride > 0 { i64::MAX } else { i64::MIN });
+            let last = extent.unwrap_or(i64::MAX);
+            let (start, start_from) = slicing.bound(&cut.begin, if cut.stride > 0 { 0 } else { -1 });
+            let (end, end_from) = slicing.bound(&cut.end, if cut.stride > 0 { last } else { i64::MIN });
             slicing.push(at, start, start_from, end, end_from, cut.stride);
             dims.push(Some(Dim::Unknown));
         }
@@ -366,7 +367,7 @@ pub(crate) fn slice(builder: &mut Builder, call: &Call<'_>) -> Results {
         };
         starts.push(start);
         ends.push(match (begins[at].known(), sizes[at].known()) {
-            (_, Some(-1)) => builder.i64s(&[i64::MAX]),
+            (_, Some(-1)) => builder.i64s(&[Elem::of_dim(&dim).known().unwrap_or(i64::MAX)]),
             (Some(begin), Some(size)) => builder.i64s(&[begin.saturating_add(size)]),
             _ => {
                 let size = match sizes[at].known() {
