@@ -31,14 +31,12 @@ pub fn detect(content: &[u8]) -> Option<Format> {
         return detect_text(text);
     }
     let fields: Vec<Field<&[u8]>> = SliceFields::new(content).map_while(Result::ok).take(FIELDS).collect();
-    match fields.first() {
-        // A field cut short by the end of the file.
-        None => begins_with_node(content).then_some(Format::GraphDef).or_else(|| begins_saved_model(content)),
-        Some(first) => match first.value {
-            FieldValue::Varint(_) if first.tag == 1 => detect_saved_model(content, &fields),
-            _ => detect_graph(&fields),
-        },
+    // A field cut short by the end of the file.
+    if fields.is_empty() {
+        return begins_with_node(content).then_some(Format::GraphDef).or_else(|| begins_saved_model(content));
     }
+    let versioned = |field: &Field<&[u8]>| field.tag == 1 && matches!(field.value, FieldValue::Varint(_));
+    if fields.iter().any(versioned) { detect_saved_model(content, &fields) } else { detect_graph(&fields) }
 }
 
 fn detect_saved_model(content: &[u8], fields: &[Field<&[u8]>]) -> Option<Format> {
@@ -168,6 +166,10 @@ mod tests {
         saved.varint(1, 1);
         saved.bytes(2, &meta);
         assert_eq!(detect(&saved.into_bytes()), Some(Format::SavedModel));
+        let mut other_order = Writer::new();
+        other_order.bytes(2, &meta);
+        other_order.varint(1, 1);
+        assert_eq!(detect(&other_order.into_bytes()), Some(Format::SavedModel));
         assert_eq!(detect(b"node {\n name: 'x' }"), Some(Format::GraphDefText));
         assert_eq!(detect(b"# made by hand\n\nversions < producer: 1 >"), Some(Format::GraphDefText));
         assert_eq!(detect(b"saved_model_schema_version: 1"), Some(Format::SavedModelText));

@@ -111,6 +111,15 @@ pub fn function_names(model: &Model) -> Vec<Name> {
     names
 }
 
+/// Ops that hold a variable.
+const VARIABLE_OPS: &[&str] = &["Variable", "VariableV2", "VarHandleOp", "_VarHandlesOp", "AutoReloadVariable"];
+
+/// The nodes that hold variables, in the order of their ids: a graph without any is frozen.
+pub fn variables(model: &Model) -> Vec<Name> {
+    let nodes = model.main().nodes().map(|(_, node)| node);
+    nodes.filter(|node| VARIABLE_OPS.contains(&node.op.name.as_str())).map(|node| node.name.clone()).collect()
+}
+
 /// The payloads of the fields of one number; what is broken is skipped.
 pub(crate) fn messages(message: &[u8], tag: u32) -> impl Iterator<Item = &[u8]> {
     let fields = SliceFields::new(message).filter_map(Result::ok);

@@ -30,7 +30,7 @@ mod write;
 
 pub use detect::{Format, detect};
 pub use dtype::{from_number as dtype_from_number, to_number as dtype_to_number};
-pub use envelope::{Container, Versions, container, function_names, signatures, versions};
+pub use envelope::{Container, Versions, container, function_names, signatures, variables, versions};
 pub use error::{Error, ErrorKind};
 pub use interface::{likely_interface, set_interface};
 pub use read::{ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_with};

@@ -66,7 +66,7 @@ impl Exporter<'_> {
                     let Some(operand) = operand else {
                         return Err(Error::unsupported("TensorFlow has no omitted operands"));
                     };
-                    self.reference(*operand, writer)?;
+                    self.operand(*operand, writer)?;
                 }
                 for &site in &node.control {
                     writer.str(node_field::INPUT, &format!("^{}", self.names.name(self.graph, site)));
@@ -83,18 +83,23 @@ impl Exporter<'_> {
         Ok(())
     }
 
-    fn reference(&self, value: ValueId, writer: &mut Writer) -> Result<(), Error> {
-        match self.graph.value(value).def {
-            Def::Const(_) => writer.str(node_field::INPUT, self.names.name(self.graph, Site::Const(value))),
-            Def::Node { node, slot } => {
-                let name = self.names.name(self.graph, Site::Node(node));
-                match slot {
-                    0 => writer.str(node_field::INPUT, name),
-                    slot => writer.str(node_field::INPUT, &format!("{name}:{slot}")),
-                }
-            }
-            _ => return Err(Error::internal("an operand that is no node's result")),
+    /// What a node reads.
+    fn operand(&self, value: ValueId, writer: &mut Writer) -> Result<(), Error> {
+        match self.names.redirected(value) {
+            Some((name, slot)) => write_reference(name, slot, writer),
+            None => self.source(value, writer)?,
         }
+        Ok(())
+    }
+
+    /// The result itself.
+    fn source(&self, value: ValueId, writer: &mut Writer) -> Result<(), Error> {
+        let (site, slot) = match self.graph.value(value).def {
+            Def::Const(_) => (Site::Const(value), 0),
+            Def::Node { node, slot } => (Site::Node(node), slot),
+            _ => return Err(Error::internal("an operand that is no node's result")),
+        };
+        write_reference(self.names.name(self.graph, site), slot, writer);
         Ok(())
     }
 
@@ -179,9 +184,16 @@ impl Exporter<'_> {
         writer.str(node_field::NAME, &adapter.name);
         writer.str(node_field::OP, op);
         for &(value, _) in &adapter.values {
-            self.reference(value, writer)?;
+            self.source(value, writer)?;
         }
         attr::write_entry(&AttrEntry { name: Name::new_static("T"), value, encoded: None }, node_field::ATTR, writer)
+    }
+}
+
+fn write_reference(name: &str, slot: u32, writer: &mut Writer) {
+    match slot {
+        0 => writer.str(node_field::INPUT, name),
+        slot => writer.str(node_field::INPUT, &format!("{name}:{slot}")),
     }
 }
 

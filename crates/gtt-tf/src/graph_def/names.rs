@@ -2,9 +2,10 @@
 //!
 //! Public names are promises: an output `scores:0` is read from the node `scores`, whatever the passes made of it. Where the value
 //! behind a port no longer sits under the port's name, its node is renamed; where that cannot be (it has a public name of its
-//! own, is a fed tensor, or the slot differs) an `Identity` or `IdentityN` of the public name is added.
+//! own, is a fed tensor, or the slot differs) an `Identity` or `IdentityN` of the public name is added. For a fed tensor the
+//! readers then read the added node, so that feeding it has its effect.
 
-use gtt_ir::{Attr, DType, Def, Graph, Id, Name, NodeId, Site, ValueId};
+use gtt_ir::{Attr, DType, Def, Graph, Id, Name, NodeId, Site, Use, ValueId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Error;
@@ -37,6 +38,8 @@ pub(crate) struct Names<'g> {
     /// Names in the file that no longer mean what they meant; for references by name.
     pub(crate) moved: FxHashMap<Name, Name>,
     pub(crate) adapters: Vec<Adapter>,
+    /// Fed values whose readers read the result of an adapter.
+    redirected: FxHashMap<ValueId, (Name, u32)>,
     /// Names that were given here.
     given: FxHashSet<Name>,
     sites: FxHashMap<&'g str, Site>,
@@ -157,8 +160,11 @@ impl<'g> Names<'g> {
         group: &[Claim],
         dtype_of: impl Fn(&str) -> Option<DType>,
     ) -> Result<(), Error> {
-        if group.iter().any(|claim| claim.fed) {
-            return Err(Error::internal(format!("the fed tensor `{name}` is no node's result any more")));
+        for claim in group.iter().filter(|claim| claim.fed) {
+            let feeds = graph.value(claim.value).uses().iter().filter(|used| matches!(used, Use::Input { .. })).count();
+            if feeds > 1 || self.redirected.insert(claim.value, (Name::new(name), claim.slot)).is_some() {
+                return Err(Error::internal(format!("the fed tensor `{name}` was merged with another one")));
+            }
         }
         let count = group.iter().map(|claim| claim.slot).max().unwrap_or(0) as usize + 1;
         if count > 4096 {
@@ -185,6 +191,11 @@ impl<'g> Names<'g> {
     /// The name that a node or constant is written under.
     pub(crate) fn name<'a>(&'a self, graph: &'a Graph, site: Site) -> &'a Name {
         self.renamed.get(&site).unwrap_or_else(|| site_name(graph, site))
+    }
+
+    /// The adapter's result that stands for a fed value.
+    pub(crate) fn redirected(&self, value: ValueId) -> Option<(&str, u32)> {
+        self.redirected.get(&value).map(|(name, slot)| (name.as_str(), *slot))
     }
 
     /// A node of this name is written.

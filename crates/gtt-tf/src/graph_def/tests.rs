@@ -363,6 +363,33 @@ fn outputs_at_other_slots_than_before_get_an_identity_n() {
 }
 
 #[test]
+fn a_fed_result_that_was_replaced_can_still_be_fed() {
+    let text =
+        placeholder("x") + &node("split", "Unpack", &["x"]) + &node("a", "Relu", &["split:1"]) + &placeholder("p");
+    let mut model = read(&text);
+    set_interface(&mut model, &["split:1".to_owned()], &["a".to_owned()]).unwrap();
+    let Site::Node(split) = find(&model, "split") else { panic!() };
+    let new = result(&mut model, "p");
+    let main = model.main_id();
+    let mut editor = model.edit(main);
+    let old = editor.result(split, 1);
+    editor.replace_uses(old, new);
+    editor.erase_node(split);
+    assert_eq!(written(&model), ["x = Placeholder", "a = Relu split:1", "p = Placeholder", "split = IdentityN p p"]);
+}
+
+#[test]
+fn fed_tensors_that_were_merged_are_refused() {
+    let mut model = read(&(placeholder("x") + &placeholder("y")));
+    set_interface(&mut model, &["x".to_owned(), "y".to_owned()], &[]).unwrap();
+    let (old, new) = (result(&mut model, "y"), result(&mut model, "x"));
+    let main = model.main_id();
+    model.edit(main).replace_uses(old, new);
+    let error = encode_graph_def(&model).unwrap_err();
+    assert_eq!((error.kind(), error.to_string().contains("merged with another")), (crate::ErrorKind::Internal, true));
+}
+
+#[test]
 fn a_node_that_took_a_public_name_by_chance_gives_way() {
     let text = placeholder("x")
         + &node("a", "Relu", &["x"])

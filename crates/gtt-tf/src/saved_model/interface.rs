@@ -8,9 +8,6 @@ use crate::graph_def::{GraphFields, split_reference};
 use crate::source::Source;
 use crate::{Error, interface};
 
-/// Ops that hold a variable.
-const VARIABLE_OPS: &[&str] = &["Variable", "VariableV2", "VarHandleOp", "_VarHandlesOp", "AutoReloadVariable"];
-
 /// Declares ports and kept nodes. Refuses a graph with variables unless they are allowed.
 pub(crate) fn declare(
     model: &mut Model,
@@ -19,10 +16,7 @@ pub(crate) fn declare(
     source: &Source,
     allow_variables: bool,
 ) -> Result<(), Error> {
-    let variables: Vec<Name> = {
-        let nodes = model.main().nodes().map(|(_, node)| node);
-        nodes.filter(|node| VARIABLE_OPS.contains(&node.op.name.as_str())).map(|node| node.name.clone()).collect()
-    };
+    let variables = crate::variables(model);
     if !variables.is_empty() && !allow_variables {
         return Err(not_frozen(&variables));
     }
