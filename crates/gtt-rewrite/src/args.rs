@@ -199,7 +199,7 @@ fn mismatch(name: &str, expected: &str, found: &str) -> String {
     format!("`{name}` expects {expected}, found `{found}`")
 }
 
-fn check(kind: Kind, text: &str) -> Result<(), &'static str> {
+pub(crate) fn check(kind: Kind, text: &str) -> Result<(), &'static str> {
     match kind {
         Kind::Int => parse_int(text).map(drop),
         Kind::Int32 => parse_int32(text).map(drop),

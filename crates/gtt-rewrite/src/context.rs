@@ -24,11 +24,20 @@ pub struct PassContext<'a> {
 
 /// What lives longer than one step: the cache of types, the bisect budget, and the journal that the runner takes after each
 /// step.
-#[derive(Default)]
 pub(crate) struct Session {
     pub(crate) types: Option<(u64, Arc<Types>)>,
     pub(crate) budget: Option<u64>,
+    pub(crate) examples: usize,
     pub(crate) journal: Journal,
+}
+
+/// How many places are written down for each rule and each reason, unless said otherwise.
+pub(crate) const EXAMPLES: usize = 5;
+
+impl Session {
+    pub(crate) fn new(budget: Option<u64>, examples: usize) -> Self {
+        Self { types: None, budget, examples, journal: Journal::default() }
+    }
 }
 
 /// What happened in one step.
@@ -49,12 +58,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// How many places are written down for each rule and each reason.
-    pub(crate) const EXAMPLES: usize = 5;
-
-    pub(crate) fn add(&mut self, example: impl FnOnce() -> String) {
+    fn add(&mut self, limit: usize, example: impl FnOnce() -> String) {
         self.count += 1;
-        if self.examples.len() < Self::EXAMPLES {
+        if self.examples.len() < limit {
             self.examples.push(example());
         }
     }
@@ -148,7 +154,8 @@ impl<'a> PassContext<'a> {
             *budget -= 1;
         }
         let model = &*self.model;
-        self.session.journal.applied.entry(rule).or_default().add(|| example(model));
+        let limit = self.session.examples;
+        self.session.journal.applied.entry(rule).or_default().add(limit, || example(model));
         true
     }
 
@@ -171,7 +178,8 @@ impl<'a> PassContext<'a> {
         example: impl FnOnce(&Model) -> String,
     ) {
         let model = &*self.model;
-        self.session.journal.declined.entry((rule, reason.into())).or_default().add(|| example(model));
+        let limit = self.session.examples;
+        self.session.journal.declined.entry((rule, reason.into())).or_default().add(limit, || example(model));
     }
 
     /// A line for the report that is neither rewrite nor decline, e.g. "12 initializers can no longer be overridden".

@@ -248,6 +248,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         let types: FxHashMap<ValueId, Type> =
             replacements(&rewrite).into_iter().map(|(old, _)| (old, self.known_type(graph, old))).collect();
         let label = crate::context::label(self.cx.graph(graph), node);
+        tracing::debug!(rule = rule.name(), node = %label, "rewrite");
         let names = self.names.get_or_insert_with(|| Names::of(self.cx.model));
         let spliced = Splice::apply(self.cx.model.edit(graph), names, node, plan, &types, &rewrite);
         let touched = spliced.map_err(|bug| self.bug_at(rule, graph, &label, &bug))?;

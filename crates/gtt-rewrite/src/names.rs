@@ -5,11 +5,14 @@
 
 use gtt_ir::{Def, Dialect, GraphId, Model, Name, ValueId};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// How often each name is in use. Linear to build, constant time to ask.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     used: FxHashMap<Name, u32>,
+    /// Public names with their ports: input or output, and which.
+    ports: FxHashMap<(GraphId, Name), SmallVec<[(bool, usize); 1]>>,
     next: FxHashMap<Name, u32>,
     temporary: u64,
 }
@@ -17,7 +20,18 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn of(model: &Model) -> Self {
         let mut names = Self::default();
-        for (_, graph) in model.graphs() {
+        for (id, graph) in model.graphs() {
+            for (is_output, ports) in [(false, graph.inputs()), (true, graph.outputs())] {
+                for (index, port) in ports.iter().enumerate() {
+                    let name = match model.dialect {
+                        Dialect::Tf => {
+                            port.name.rsplit_once(':').map_or(port.name.clone(), |(node, _)| Name::new(node))
+                        }
+                        _ => port.name.clone(),
+                    };
+                    names.ports.entry((id, name)).or_default().push((is_output, index));
+                }
+            }
             match model.dialect {
                 Dialect::Tf => {
                     graph.nodes().for_each(|(_, node)| names.claim(&node.name));
@@ -75,20 +89,16 @@ impl Names {
         if self.used.contains_key(name) {
             return false;
         }
+        // A TensorFlow node may serve several ports; it may have the name if it serves one of them.
+        let Some(ports) = self.ports.get(&(graph, name.clone())) else { return true };
         let graph = model.graph(graph);
-        let node_of = |name: &str| name.rsplit_once(':').map_or(name.to_owned(), |(node, _)| node.to_owned());
-        let matches = |port: &Name| match model.dialect {
-            Dialect::Tf => node_of(port) == *name,
-            _ => port == name,
+        let served = |&(is_output, index): &(bool, usize)| {
+            let ports = if is_output { graph.outputs() } else { graph.inputs() };
+            ports.get(index).is_none_or(|port| values.contains(&port.value))
         };
-        let mut ports = graph.inputs().iter().chain(graph.outputs()).filter(|port| matches(&port.name));
         match model.dialect {
-            // A node may serve several ports; it may have the name if it serves one of them.
-            Dialect::Tf => {
-                let mut ports = ports.peekable();
-                ports.peek().is_none() || ports.any(|port| values.contains(&port.value))
-            }
-            _ => ports.all(|port| values.contains(&port.value)),
+            Dialect::Tf => ports.iter().any(served),
+            _ => ports.iter().all(served),
         }
     }
 }

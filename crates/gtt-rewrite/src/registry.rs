@@ -71,4 +71,90 @@ impl Registry {
     pub fn suggest_preset(&self, misspelt: &str) -> Option<&'static str> {
         crate::suggest::closest(misspelt, self.presets.iter().map(|preset| preset.name))
     }
+
+    /// What is wrong with the lists themselves: for a test of whoever owns them. Names must be unique and in snake_case,
+    /// defaults must be of their parameter's kind, presets must parse, and `after` must name passes.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut seen: Vec<&str> = vec!["fixpoint"];
+        for pass in &self.passes {
+            let name = pass.name;
+            for known in std::iter::once(name).chain(pass.aliases.iter().copied()) {
+                if seen.contains(&known) {
+                    problems.push(format!("two passes answer to `{known}`"));
+                }
+                let snake = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+                if known.is_empty() || !known.bytes().all(snake) {
+                    problems.push(format!("`{known}` of pass `{name}` is not in snake_case"));
+                }
+                seen.push(known);
+            }
+            if pass.summary.is_empty() || pass.summary.ends_with('.') || pass.doc.is_empty() {
+                problems.push(format!("pass `{name}` needs a summary without a final stop, and a README"));
+            }
+            for param in pass.params {
+                if param.name == "ignore_errors"
+                    || pass.params.iter().filter(|other| other.name == param.name).count() > 1
+                {
+                    problems.push(format!("pass `{name}` declares `{}` although it is there already", param.name));
+                }
+                if let Some(default) = param.default
+                    && let Err(expected) = crate::args::check(param.kind, default)
+                {
+                    problems.push(format!("pass `{name}`: the default of `{}` is not {expected}", param.name));
+                }
+            }
+            let unknown = pass.after.iter().filter(|after| self.pass(after).is_none());
+            problems.extend(unknown.map(|after| format!("pass `{name}` comes after unknown pass `{after}`")));
+        }
+        for preset in &self.presets {
+            if let Err(error) = crate::Pipeline::parse(preset.pipeline, self) {
+                problems.push(format!("preset `@{}`: {error}", preset.name));
+            }
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ArgError, Args, Kind, Param, Pass};
+
+    fn never(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
+        Err(ArgError::new("never built"))
+    }
+
+    static GOOD: PassInfo = PassInfo { aliases: &["fine"], ..PassInfo::new("good", "do good", "README", never) };
+    static BAD: PassInfo = PassInfo {
+        aliases: &["good"],
+        after: &["nobody"],
+        params: &[Param { default: Some("x"), ..Param::new("count", Kind::Int, "") }],
+        ..PassInfo::new("Bad-Pass", "Do bad.", "README", never)
+    };
+
+    #[test]
+    fn passes_are_found_by_name_and_alias_and_the_latest_hides_others() {
+        let registry = Registry::default().with_pass(&GOOD);
+        assert_eq!(registry.pass("good").map(|pass| pass.name), Some("good"));
+        assert_eq!(registry.pass("fine").map(|pass| pass.name), Some("good"));
+        assert!(registry.pass("Good").is_none());
+        assert_eq!(registry.with_pass(&GOOD).passes().len(), 1);
+    }
+
+    #[test]
+    fn problems_of_the_lists_are_found() {
+        assert!(Registry::default().with_pass(&GOOD).problems().is_empty());
+        let preset = Preset { name: "p", summary: "", pipeline: "nobody" };
+        let problems = Registry::new(&[&GOOD, &BAD], &[preset]).problems();
+        let expected = [
+            "`Bad-Pass` of pass `Bad-Pass` is not in snake_case",
+            "two passes answer to `good`",
+            "pass `Bad-Pass` needs a summary without a final stop, and a README",
+            "pass `Bad-Pass`: the default of `count` is not an integer",
+            "pass `Bad-Pass` comes after unknown pass `nobody`",
+            "preset `@p`: pipeline:1:1: unknown pass `nobody`\n1 | nobody\n    ^^^^^^",
+        ];
+        assert_eq!(problems, expected);
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use gtt_ir::{Model, verify};
 use gtt_ops::eval::{Evaluator, Exact};
 
-use crate::context::Session;
+use crate::context::{EXAMPLES, Session};
 use crate::contract::Contract;
 use crate::report::{Outcome, Report, Size, StepReport};
 use crate::{Error, Fixpoint, Item, Numerics, PassContext, Pipeline, Step};
@@ -57,6 +57,7 @@ pub struct Runner<'a> {
     skip: Vec<String>,
     bisect_limit: Option<u64>,
     rollback: bool,
+    examples: usize,
     observer: Option<Observer<'a>>,
 }
 
@@ -69,7 +70,8 @@ impl Default for Runner<'_> {
 impl<'a> Runner<'a> {
     /// A runner with the built-in evaluator, no limits and no observer.
     pub fn new() -> Self {
-        Self { evaluator: &Exact, skip: Vec::new(), bisect_limit: None, rollback: true, observer: None }
+        let (skip, bisect_limit, rollback, examples, observer) = (Vec::new(), None, true, EXAMPLES, None);
+        Self { evaluator: &Exact, skip, bisect_limit, rollback, examples, observer }
     }
 
     /// With another evaluator of constant nodes.
@@ -98,6 +100,12 @@ impl<'a> Runner<'a> {
         self
     }
 
+    /// How many places the report names for each rule and each reason; 5 unless said otherwise.
+    pub fn examples(mut self, examples: usize) -> Self {
+        self.examples = examples;
+        self
+    }
+
     /// Calls this before and after each step: for progress and for dumps. Its error ends the run.
     pub fn observer(mut self, observer: impl FnMut(Event<'_>) -> Result<(), Error> + 'a) -> Self {
         self.observer = Some(Box::new(observer));
@@ -112,16 +120,16 @@ impl<'a> Runner<'a> {
             verify(model).map_err(|error| Error::failed("", format!("the model is broken: {error}")))?;
         }
         let before = Size::of(model);
+        let session = Session::new(self.bisect_limit, self.examples);
         let mut run = Run {
             runner: self,
             model,
-            session: Session::default(),
+            session,
             size: before,
             steps: Vec::new(),
             numerics: Numerics::Exact,
             limited: false,
         };
-        run.session.budget = run.runner.bisect_limit;
         run.items(pipeline.items(), &mut Vec::new())?;
         let Run { size: after, steps, numerics, limited, .. } = run;
         Ok(Report {

@@ -412,10 +412,11 @@ impl<'a, 'm> Splice<'a, 'm> {
         }
         if matches!(new, Operand::New(_)) {
             self.touched.typed.push((to, declared.merged(ty)));
-            let inherited = graph.value(old).ty.clone();
-            if matches!(declared, Type::Unknown) && !matches!(inherited, Type::Unknown) {
-                self.editor.set_type(to, inherited);
-            }
+        }
+        // What the file declares of the old value is true of the new one: an output may not lose its type.
+        let inherited = declared.merged(&graph.value(old).ty);
+        if inherited != *declared && !matches!(graph.value(to).def, Def::Input { .. }) {
+            self.editor.set_type(to, inherited);
         }
         let readers = self.readers(old);
         self.touched.near.extend(readers);

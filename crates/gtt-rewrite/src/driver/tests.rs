@@ -21,7 +21,7 @@ impl<F: Fn(&RuleContext<'_>, NodeId) -> Result<Rewrite, Decline>> Rule for By<F>
 }
 
 fn run_limited(model: &mut Model, rules: &[&dyn Rule], budget: Option<u64>) -> Result<Journal, Error> {
-    let mut session = Session { budget, ..Session::default() };
+    let mut session = Session::new(budget, 5);
     let mut cx = PassContext { model, scope: Scope::Nested, evaluator: &Exact, session: &mut session };
     apply_rules(&mut cx, rules)?;
     verify(model).expect("the driver leaves a sound graph");
@@ -236,6 +236,39 @@ fn nodes_with_effects_and_unknown_nodes_stay_though_nothing_reads_them() {
     });
     let found = rewritten(source, &[&drop_right]);
     assert_body(&found, "graph main(x: f32[2]) -> (y = x) {\n u = com.example::Secret(x)\n }");
+}
+
+#[test]
+fn an_output_keeps_its_declared_type_when_another_value_takes_over() {
+    let source = "model onnx {\"\": 17}
+        graph main(x: f32[2]) -> (y) {
+          a = Relu(x)
+          y = Identity(a) : f32[2]
+        }";
+    let found = rewritten(source, &[&By("identity", identity)]);
+    assert_body(&found, "graph main(x: f32[2]) -> (y = a) {\n a = Relu(x) : f32[2]\n }");
+}
+
+#[test]
+fn a_public_name_is_not_given_to_another_value() {
+    // `y` is free as a value's name once the Identity is gone, but it is the public name of `a`.
+    let source = "model onnx {\"\": 17}
+        graph main(x: f32[2]) -> (y, z) {
+          a = Abs(x)
+          y = Identity(a)
+          z = Relu(x)
+        }";
+    let rename = By("relu", |cx: &RuleContext<'_>, id: NodeId| {
+        let node = cx.node(id);
+        require!(node.op.name == "Relu");
+        let (Some(x), Some(z)) = (node.input(0), node.output(0)) else { return Err(Decline::NotMine) };
+        let mut rewrite = Rewrite::new();
+        let neg = rewrite.node(NewNode::new(Op::onnx("Neg")).input(x).named("y"));
+        rewrite.replace(z, neg);
+        Ok(rewrite)
+    });
+    let found = rewritten(source, &[&By("identity", identity), &rename]);
+    assert_body(&found, "graph main(x: f32[2]) -> (y = a, z = y_1) {\n a = Abs(x)\n y_1 = Neg(x)\n }");
 }
 
 #[test]
@@ -517,9 +550,9 @@ fn a_long_chain_takes_linear_time() {
         start.elapsed().as_secs_f64()
     };
     for dialect in [Dialect::Onnx, Dialect::Tf] {
-        let (short, long) = (seconds(10_000, dialect), seconds(100_000, dialect));
-        // Quadratic would be a hundredfold; the bound leaves room for a busy machine.
-        assert!(long < 40.0 * short.max(0.01), "{short} s for 10,000 nodes, {long} s for 100,000");
+        // Quadratic would be a hundredfold; the bound and the second and third chance leave room for a busy machine.
+        let linear = (0..3).any(|_| seconds(100_000, dialect) < 40.0 * seconds(10_000, dialect));
+        assert!(linear, "100,000 nodes take more than 40 times as long as 10,000");
     }
 }
 
@@ -547,6 +580,6 @@ fn many_readers_of_one_value_take_linear_time() {
         assert_eq!(run(&mut model, &[&By("identity", identity)]).rewrites()[0].count, readers as u64);
         start.elapsed().as_secs_f64()
     };
-    let (short, long) = (seconds(3_000), seconds(30_000));
-    assert!(long < 40.0 * short.max(0.01), "{short} s for 3,000 readers, {long} s for 30,000");
+    let linear = (0..3).any(|_| seconds(30_000) < 40.0 * seconds(3_000));
+    assert!(linear, "30,000 readers take more than 40 times as long as 3,000");
 }
