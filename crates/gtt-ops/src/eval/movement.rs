@@ -457,6 +457,7 @@ pub(super) fn depth_space(args: Args<'_>) -> Results {
     let (split, order, shape): (Vec<usize>, &[usize], [usize; 4]) = match (args.is_onnx(), to_space) {
         (true, true) if crd => (vec![n, c / (b * b), b, b, h, w], &[0, 1, 4, 2, 5, 3], [n, c / (b * b), h * b, w * b]),
         (true, true) => (vec![n, b, b, c / (b * b), h, w], &[0, 3, 4, 1, 5, 2], [n, c / (b * b), h * b, w * b]),
+        (true, false) if crd => (vec![n, c, h / b, b, w / b, b], &[0, 1, 3, 5, 2, 4], [n, c * b * b, h / b, w / b]),
         (true, false) => (vec![n, c, h / b, b, w / b, b], &[0, 3, 5, 1, 2, 4], [n, c * b * b, h / b, w / b]),
         (false, true) => (vec![n, h, w, b, b, c / (b * b)], &[0, 1, 3, 2, 4, 5], [n, h * b, w * b, c / (b * b)]),
         (false, false) => (vec![n, h / b, b, w / b, b, c], &[0, 1, 3, 2, 4, 5], [n, h / b, w / b, c * b * b]),

@@ -1,6 +1,6 @@
 //! One node as inference sees it.
 
-use gtt_ir::{Attr, DType, Dim, Graph, GraphId, Id, Model, Node, Shape, Tensor, Type, ValueId};
+use gtt_ir::{Attr, DType, Dim, Graph, GraphId, Model, Node, Shape, Tensor, Type, ValueId};
 
 use rustc_hash::FxHashMap;
 
@@ -15,7 +15,6 @@ pub(super) type Facts = Vec<Fact>;
 /// A node with what is known about its operands.
 pub(super) struct Context<'a> {
     pub(super) model: &'a Model,
-    pub(super) graph_id: GraphId,
     pub(super) graph: &'a Graph,
     pub(super) node: &'a Node,
     pub(super) table: &'a Table,
@@ -153,18 +152,20 @@ impl<'a> Context<'a> {
         self.node.outputs.len()
     }
 
-    /// The declared type of a result.
-    pub(super) fn declared(&self, slot: usize) -> &'a Type {
-        const UNKNOWN: &Type = &Type::Unknown;
-        let graph = self.graph;
-        self.node.output(slot).map_or(UNKNOWN, |value| &graph.value(value).ty)
-    }
-
-    /// A stable name for things of this node that have none.
-    pub(super) fn stem(&self) -> String {
-        match self.node.results().next() {
-            Some(value) => self.graph.value(value).name.to_string(),
-            None => format!("{}:{}", self.graph_id.index(), self.node.name),
+    /// The number of elements of a range from operand 0 to operand 1 in steps of operand 2.
+    pub(super) fn range_extent(&mut self) -> Dim {
+        let item = |slot: usize| self.items(slot).filter(|items| items.len() == 1).and_then(|items| items[0].clone());
+        let (Some(start), Some(limit), Some(delta)) = (item(0), item(1), item(2)) else { return Dim::Unknown };
+        let (Some(span), Some(delta)) = (limit.sub(&start), delta.as_number()) else { return Dim::Unknown };
+        match (span.as_number(), delta) {
+            (_, 0) => Dim::Unknown,
+            (Some(span), delta) if (span > 0) == (delta > 0) && span != 0 => {
+                Dim::Known((span.unsigned_abs() - 1) / delta.unsigned_abs() + 1)
+            }
+            (Some(_), _) => Dim::Known(0),
+            // From 0 to an extent, say.
+            (None, 1) if span.is_nonnegative() => self.symbols.dim(Some(span)),
+            (None, _) => Dim::Unknown,
         }
     }
 }

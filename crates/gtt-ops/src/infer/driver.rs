@@ -4,7 +4,6 @@ use gtt_ir::{Def, Dialect, Dim, Domain, Graph, GraphId, Model, NodeId, Shape, Te
 
 use super::context::{Context, Facts};
 use super::fact::{self, Content, Fact, MAX_ITEMS};
-use super::shapes::Inferred;
 use super::sym::Symbols;
 use super::table::Table;
 use super::{Note, Types, items, onnx, tf};
@@ -115,21 +114,17 @@ impl<'m> Driver<'_, 'm> {
         let opset = self.opset(&node.op.domain);
         let Types { graphs, symbols, .. } = &mut *self.types;
         let Some(table) = graphs.get(&graph_id) else { return };
-        let mut context = Context { model, graph_id, graph, node, table, tables: graphs, symbols, opset };
-        let facts = match evaluated(&context) {
-            Some(facts) => Ok(facts),
-            None => infer(&mut context).map(|mut facts| {
-                items::follow(&mut context, &mut facts);
-                facts
-            }),
+        let mut context = Context { model, graph, node, table, tables: graphs, symbols, opset };
+        let (mut facts, words) = match evaluated(&context) {
+            Some(facts) => (facts, None),
+            None => infer(&mut context),
         };
-        let mut facts = match facts {
-            Ok(facts) => facts,
-            Err(words) => {
-                self.note(graph_id, id, format!("`{}` ({}): {words}", node.name, node.op));
-                Facts::new()
-            }
-        };
+        if words.is_none() {
+            items::follow(&mut context, &mut facts);
+        }
+        if let Some(words) = words {
+            self.note(graph_id, id, format!("`{}` ({}): {words}", node.name, node.op));
+        }
         facts.resize(node.outputs.len().max(facts.len()), Fact::default());
         for (slot, mut fact) in facts.into_iter().enumerate() {
             let Some(value) = node.output(slot) else { continue };
@@ -235,10 +230,11 @@ fn evaluated(context: &Context<'_>) -> Option<Facts> {
     Some(results.iter().map(|tensor| Fact::of(tensor.ty()).with(small(tensor))).collect())
 }
 
-fn infer(context: &mut Context<'_>) -> Inferred<Facts> {
+/// The facts, and words where operands cannot go together.
+fn infer(context: &mut Context<'_>) -> (Facts, Option<String>) {
     match context.node.op.domain.as_str() {
-        "" => onnx::infer(context),
+        "" => onnx::infer(context).map_or_else(|words| (Facts::new(), Some(words)), |facts| (facts, None)),
         "tf" => tf::infer(context),
-        _ => Ok(Facts::new()),
+        _ => (Facts::new(), None),
     }
 }

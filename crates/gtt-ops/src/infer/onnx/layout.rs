@@ -129,7 +129,7 @@ pub(super) fn infer(context: &mut Context<'_>, name: &str) -> Inferred<Option<Fa
         }
         "Size" => Context::one(Some(DType::I64), Some(Shape::new()))?,
         "ConstantOfShape" => constant_of_shape(context),
-        "Range" => Context::one(dtype, Some(Shape::from_iter([range(context)])))?,
+        "Range" => Context::one(dtype, Some(Shape::from_iter([context.range_extent()])))?,
         "OneHot" => {
             let depth = context.items(1).and_then(|items| items.into_iter().next().flatten());
             let depth = context.symbols.dim(depth);
@@ -299,23 +299,4 @@ fn constant_of_shape(context: &mut Context<'_>) -> Facts {
         fact.content = Content::of(dtype, scalar, vec![Some(Expr::number(number)); length]);
     }
     vec![fact]
-}
-
-/// The length of a `Range`; symbolic for steps of 1.
-fn range(context: &mut Context<'_>) -> Dim {
-    let item = |slot: usize| context.items(slot).filter(|items| items.len() == 1).and_then(|items| items[0].clone());
-    let (Some(start), Some(limit), Some(delta)) = (item(0), item(1), item(2)) else { return Dim::Unknown };
-    let span = limit.sub(&start);
-    match (span, delta.as_number()) {
-        // A range from 0 to an extent.
-        (Some(span), Some(1)) if span.as_number().is_none() && span.is_nonnegative() => context.symbols.dim(Some(span)),
-        (Some(span), Some(delta)) if delta != 0 => match span.as_number() {
-            Some(span) if (span > 0) == (delta > 0) && span != 0 => {
-                Dim::Known((span.unsigned_abs() - 1) / delta.unsigned_abs() + 1)
-            }
-            Some(_) => Dim::Known(0),
-            None => Dim::Unknown,
-        },
-        _ => Dim::Unknown,
-    }
 }
