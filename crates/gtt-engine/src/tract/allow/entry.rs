@@ -28,6 +28,7 @@ impl Types {
 
 pub(super) const F32: Types = Types::of(&[DType::F32]);
 pub(super) const FLOATS: Types = Types::of(&[DType::F16, DType::F32, DType::F64]);
+pub(super) const HALVES: Types = Types::of(&[DType::F16, DType::F32]);
 pub(super) const I32: Types = Types::of(&[DType::I32]);
 pub(super) const I64: Types = Types::of(&[DType::I64]);
 pub(super) const INDEX: Types = Types::of(&[DType::I32, DType::I64]);

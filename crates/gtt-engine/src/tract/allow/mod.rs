@@ -4,7 +4,7 @@
 //! in nested graphs too, must match an entry of [`table`]: op of the default domain, operator set, attributes with their values,
 //! element types of its operands, number of operands and results. What no entry covers is a reason to refuse the whole model.
 //!
-//! The entries rest on the ONNX backend tests: the example `node_tests` runs them through this list and must find none wrong.
+//! The entries rest on the ONNX backend tests: the example `tract_node_tests` runs them through this list and must find none wrong.
 //! Generalizing beyond the tests is limited to what the code of tract shows to be the same path (other element types of an element-wise op,
 //! other extents, other values of a number that is passed through).
 

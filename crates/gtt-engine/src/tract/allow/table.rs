@@ -1,8 +1,12 @@
 //! The entries, by topic. An op that is not here is refused.
 
+use gtt_ir::DType;
+
 use super::Site;
 use super::entry::Allowed::{self, All, Any, AtLeast, Code, Float, Int, Str};
-use super::entry::{ANY, BOOL, BYTES, Entry, F32, FLOATS, I32, I64, INDEX, INTS, NUMBERS, PLAIN, SIGNED, UNSIGNED, op};
+use super::entry::{
+    ANY, BOOL, BYTES, Entry, F32, FLOATS, HALVES, I32, I64, INDEX, INTS, NUMBERS, PLAIN, SIGNED, Types, UNSIGNED, op,
+};
 
 /// Ops that tract has but computes wrongly or at random, with the reason.
 pub(super) const REFUSED: &[(&str, &str)] = &[
@@ -80,25 +84,25 @@ const ELEMENTWISE: &[Entry] = &[
     op("Asinh", &[FLOATS]).from(9),
     op("Acosh", &[FLOATS]).from(9),
     op("Atanh", &[FLOATS]).from(9),
-    op("Erf", &[F32]).from(9),
+    op("Erf", &[HALVES]).from(9),
     op("IsNaN", &[FLOATS]).from(9),
     op("IsInf", &[FLOATS]).from(10).attrs(&[("detect_negative", FLAG), ("detect_positive", FLAG)]),
     op("Relu", &[FLOATS]),
-    op("LeakyRelu", &[F32]).attrs(&[("alpha", Any)]),
-    op("PRelu", &[F32, F32]).from(7),
-    op("ThresholdedRelu", &[F32]).from(10).attrs(&[("alpha", Any)]),
-    op("Elu", &[F32]).attrs(&[("alpha", Any)]),
-    op("Selu", &[F32]).attrs(&[("alpha", Any), ("gamma", Any)]),
-    op("Celu", &[F32]).from(12).attrs(&[("alpha", Any)]),
-    op("Gelu", &[F32]).from(20).attrs(&[("approximate", Str(&["none", "tanh"]))]),
-    op("Mish", &[F32]).from(18),
+    op("LeakyRelu", &[HALVES]).attrs(&[("alpha", Any)]),
+    op("PRelu", &[FLOATS, FLOATS]).from(7),
+    op("ThresholdedRelu", &[FLOATS]).from(10).attrs(&[("alpha", Any)]),
+    op("Elu", &[FLOATS]).attrs(&[("alpha", Any)]),
+    op("Selu", &[FLOATS]).attrs(&[("alpha", Any), ("gamma", Any)]),
+    op("Celu", &[Types::of(&[DType::F32, DType::F64])]).from(12).attrs(&[("alpha", Any)]),
+    op("Gelu", &[HALVES]).from(20).attrs(&[("approximate", Str(&["none", "tanh"]))]),
+    op("Mish", &[FLOATS]).from(18),
     op("Sigmoid", &[FLOATS]),
-    op("HardSigmoid", &[F32]).attrs(&[("alpha", Any), ("beta", Any)]),
+    op("HardSigmoid", &[FLOATS]).attrs(&[("alpha", Any), ("beta", Any)]),
     op("HardSwish", &[F32]).from(14),
-    op("Swish", &[F32]).from(24).attrs(&[("alpha", Float(1.0))]),
-    op("Softplus", &[F32]),
-    op("Softsign", &[F32]),
-    op("Shrink", &[F32]).from(9).attrs(&[("lambd", Any), ("bias", Any)]),
+    op("Swish", &[HALVES]).from(24).attrs(&[("alpha", Float(1.0))]),
+    op("Softplus", &[FLOATS]),
+    op("Softsign", &[FLOATS]),
+    op("Shrink", &[FLOATS]).from(9).attrs(&[("lambd", Any), ("bias", Any)]),
 ];
 
 /// Data movement, shapes and indices.
@@ -127,7 +131,7 @@ const MOVEMENT: &[Entry] = &[
         .omit(&[2])
         .attrs(&[("mode", Str(&["constant", "edge", "reflect"]))])
         .narrow(&[1]),
-    op("Pad", &[F32]).until(10).attrs(&[
+    op("Pad", &[FLOATS]).until(10).attrs(&[
         ("mode", Str(&["constant", "edge", "reflect"])),
         ("pads", AtLeast(0)),
         ("value", Any),
@@ -148,15 +152,15 @@ const MOVEMENT: &[Entry] = &[
     op("Range", &[INDEX, INDEX, INDEX]).from(11).narrow(&[0, 1, 2]),
     op("Range", &[FLOATS, FLOATS, FLOATS]).from(11).when(range_of_whole_numbers),
     op("Trilu", &[PLAIN, I64]).from(14).attrs(&[("upper", FLAG)]).narrow(&[1]),
-    op("TopK", &[F32.and(INTS), I64])
+    op("TopK", &[FLOATS.and(INTS), I64])
         .from(11)
         .results(2)
         .attrs(&[("axis", Any), ("largest", FLAG), ("sorted", Int(&[1]))])
         .narrow(&[1]),
-    op("DepthToSpace", &[F32]).attrs(&[("blocksize", Any), ("mode", Str(&["DCR", "CRD"]))]),
-    op("SpaceToDepth", &[F32]).attrs(&[("blocksize", Any)]),
-    op("Resize", &[F32, F32, F32, I64]).from(11).omit(&[1, 2]).attrs(RESIZE),
-    op("GridSample", &[F32, F32]).from(16).attrs(&[
+    op("DepthToSpace", &[FLOATS]).attrs(&[("blocksize", Any), ("mode", Str(&["DCR", "CRD"]))]),
+    op("SpaceToDepth", &[FLOATS]).attrs(&[("blocksize", Any)]),
+    op("Resize", &[FLOATS, FLOATS, F32, I64]).from(11).omit(&[1, 2]).attrs(RESIZE),
+    op("GridSample", &[FLOATS, FLOATS]).from(16).attrs(&[
         ("align_corners", FLAG),
         ("mode", Any),
         ("padding_mode", Str(&["zeros", "border", "reflection"])),
@@ -190,11 +194,11 @@ const KEEP: (&str, Allowed) = ("keepdims", FLAG);
 const NOOP: (&str, Allowed) = ("noop_with_empty_axes", FLAG);
 
 /// A reduction: axes as attribute, and from some operator set as operand.
-const fn reduce(name: &'static str, operand: &'static [super::entry::Types]) -> Entry {
+const fn reduce(name: &'static str, operand: &'static [Types]) -> Entry {
     op(name, operand).until(17).attrs(&[("axes", Any), KEEP])
 }
 
-const fn reduce_18(name: &'static str, operands: &'static [super::entry::Types]) -> Entry {
+const fn reduce_18(name: &'static str, operands: &'static [Types]) -> Entry {
     op(name, operands).from(18).attrs(&[KEEP, NOOP])
 }
 
@@ -220,14 +224,14 @@ const REDUCTION: &[Entry] = &[
     reduce_18("ReduceLogSumExp", &[FLOATS, I64]),
     reduce("ReduceSumSquare", &[FLOATS]),
     reduce_18("ReduceSumSquare", &[FLOATS, I64]),
-    op("ArgMax", &[F32.and(INTS)]).attrs(&[("axis", Any), KEEP, ("select_last_index", FLAG)]),
-    op("ArgMin", &[F32.and(INTS)]).attrs(&[("axis", Any), KEEP, ("select_last_index", FLAG)]),
+    op("ArgMax", &[FLOATS.and(INTS)]).attrs(&[("axis", Any), KEEP, ("select_last_index", FLAG)]),
+    op("ArgMin", &[FLOATS.and(INTS)]).attrs(&[("axis", Any), KEEP, ("select_last_index", FLAG)]),
     op("CumSum", &[FLOATS.and(INDEX), INDEX]).from(11).attrs(&[("exclusive", FLAG), ("reverse", FLAG)]),
     op("MatMul", &[FLOATS, FLOATS]),
     op("Gemm", &[FLOATS, FLOATS, FLOATS]).attrs(&[("alpha", Any), ("beta", Any), ("transA", FLAG), ("transB", FLAG)]),
     op("Einsum", &[FLOATS]).any_count().from(12).attrs(&[("equation", Any)]),
-    op("DFT", &[F32, I64]).from(17).until(19).attrs(&[("axis", Any), ("inverse", FLAG), ("onesided", FLAG)]),
-    op("DFT", &[F32, I64, I64]).from(20).omit(&[1]).attrs(&[("inverse", FLAG), ("onesided", FLAG)]),
+    op("DFT", &[FLOATS, I64]).from(17).until(19).attrs(&[("axis", Any), ("inverse", FLAG), ("onesided", FLAG)]),
+    op("DFT", &[FLOATS, I64, I64]).from(20).omit(&[1]).attrs(&[("inverse", FLAG), ("onesided", FLAG)]),
     op("STFT", &[F32, I64, F32, I64]).from(17).omit(&[2]).attrs(&[("onesided", FLAG)]),
     op("HannWindow", &[INDEX]).from(17).attrs(&[("periodic", FLAG), ("output_datatype", Int(&[1]))]),
     op("HammingWindow", &[INDEX]).from(17).attrs(&[("periodic", FLAG), ("output_datatype", Int(&[1]))]),
@@ -242,10 +246,10 @@ const PADS: (&str, Allowed) = ("pads", AtLeast(0));
 
 /// Layers of neural networks.
 const NETWORK: &[Entry] = &[
-    op("Conv", &[F32, F32, F32])
+    op("Conv", &[FLOATS, FLOATS, FLOATS])
         .attrs(&[AUTO_PAD, KERNEL, STRIDES, DILATIONS, PADS, ("group", Any)])
         .when(one_way_to_pad),
-    op("ConvTranspose", &[F32, F32, F32])
+    op("ConvTranspose", &[FLOATS, FLOATS, FLOATS])
         .attrs(&[
             AUTO_PAD,
             KERNEL,
@@ -257,43 +261,47 @@ const NETWORK: &[Entry] = &[
             ("output_shape", AtLeast(1)),
         ])
         .when(one_way_to_pad),
-    op("AveragePool", &[F32])
+    op("AveragePool", &[FLOATS])
         .attrs(&[AUTO_PAD, KERNEL, STRIDES, DILATIONS, PADS, ("ceil_mode", FLAG), ("count_include_pad", FLAG)])
         .when(one_way_to_pad),
-    op("MaxPool", &[F32.and(BYTES)])
+    op("MaxPool", &[FLOATS.and(BYTES)])
         .results(2)
         .attrs(&[AUTO_PAD, KERNEL, STRIDES, DILATIONS, PADS, ("ceil_mode", FLAG), ("storage_order", FLAG)])
         .when(one_way_to_pad),
     op("GlobalAveragePool", &[FLOATS]),
     op("GlobalMaxPool", &[FLOATS]),
-    op("BatchNormalization", &[F32]).any_count().attrs(&[
+    op("BatchNormalization", &[FLOATS]).any_count().attrs(&[
         ("epsilon", Any),
         ("momentum", Any),
         ("spatial", Int(&[1])),
         ("training_mode", Int(&[0])),
     ]),
-    op("InstanceNormalization", &[F32, F32, F32]).attrs(&[("epsilon", Any)]),
+    op("InstanceNormalization", &[FLOATS, FLOATS, FLOATS]).attrs(&[("epsilon", Any)]),
     op("LayerNormalization", &[F32, F32, F32]).from(17).results(3).attrs(&[
         ("axis", Any),
         ("epsilon", Any),
         ("stash_type", Int(&[1])),
     ]),
-    op("RMSNormalization", &[F32, F32]).from(23).attrs(&[("axis", Any), ("epsilon", Any), ("stash_type", Int(&[1]))]),
-    op("GroupNormalization", &[F32, F32, F32]).from(18).attrs(&[
+    op("RMSNormalization", &[FLOATS, FLOATS]).from(23).attrs(&[
+        ("axis", Any),
+        ("epsilon", Any),
+        ("stash_type", Int(&[1])),
+    ]),
+    op("GroupNormalization", &[FLOATS, FLOATS, FLOATS]).from(18).attrs(&[
         ("epsilon", Any),
         ("num_groups", Any),
         ("stash_type", Int(&[1])),
     ]),
-    op("LpNormalization", &[F32]).attrs(&[("axis", Any), ("p", Int(&[1, 2]))]),
-    op("MeanVarianceNormalization", &[F32]).from(9).attrs(&[("axes", Any)]),
-    op("LRN", &[F32]).attrs(&[("alpha", Any), ("beta", Any), ("bias", Any), ("size", Any)]),
+    op("LpNormalization", &[FLOATS]).attrs(&[("axis", Any), ("p", Int(&[1, 2]))]),
+    op("MeanVarianceNormalization", &[FLOATS]).from(9).attrs(&[("axes", Any)]),
+    op("LRN", &[FLOATS]).attrs(&[("alpha", Any), ("beta", Any), ("bias", Any), ("size", Any)]),
     op("Softmax", &[FLOATS]).attrs(&[("axis", Any)]),
     op("LogSoftmax", &[FLOATS]).attrs(&[("axis", Any)]),
-    op("Hardmax", &[F32]).attrs(&[("axis", Any)]),
+    op("Hardmax", &[FLOATS]).attrs(&[("axis", Any)]),
     op("Dropout", &[FLOATS]).from(7).until(9).attrs(&[("ratio", Any)]),
     op("Dropout", &[FLOATS]).from(10).until(11).results(2).attrs(&[("ratio", Any)]),
     op("Dropout", &[FLOATS, FLOATS, BOOL]).from(12).omit(&[1]).results(2).attrs(&[("seed", Any)]),
-    op("RotaryEmbedding", &[F32, F32, F32, I64]).from(23).attrs(&[
+    op("RotaryEmbedding", &[FLOATS, FLOATS, FLOATS, I64]).from(23).attrs(&[
         ("interleaved", FLAG),
         ("num_heads", Any),
         ("rotary_embedding_dim", Any),

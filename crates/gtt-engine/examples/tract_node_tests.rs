@@ -1,7 +1,7 @@
 //! Runs ONNX backend tests through the engine: the evidence that its allow-list rests on.
 //!
 //! ```text
-//! cargo run -p gtt-engine --example node_tests -- [--anything] [--as-given] [--retype f16|f64] [--list FILE] [--only TEXT] FOLDER…
+//! cargo run -p gtt-engine --example tract_node_tests -- [--anything] [--as-given] [--retype f16|f64] [--list FILE] [--only TEXT] FOLDER…
 //! ```
 //!
 //! Each folder holds cases `NAME/model.onnx` with `NAME/test_data_set_*/{input,output}_*.pb`. A case is run as declared and, when that
