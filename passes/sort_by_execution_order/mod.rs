@@ -9,6 +9,8 @@ use crate::support::sites_by_rank;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["topological_sort"],
+    // Last in, first out: the order of a sorted file is another one.
+    idempotent: false,
     ..PassInfo::new(
         "sort_by_execution_order",
         "put nodes into an order in which each comes after what it reads",
