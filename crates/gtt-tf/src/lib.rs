@@ -36,6 +36,6 @@ pub use interface::{likely_interface, set_interface};
 pub use read::{ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_with};
 pub use saved_model::{Signature, SignatureTensor};
 pub use tensor::{decode_tensor, encode_tensor};
-pub use write::{WriteOptions, Written, encode, encode_graph_def, encode_pbtxt, write};
+pub use write::{WriteOptions, Written, encode, encode_graph_def, encode_pbtxt, write, write_saved_model};
 
 use gtt_ir::Name;

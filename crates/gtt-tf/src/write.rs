@@ -8,7 +8,7 @@ use gtt_wire::Writer;
 
 use crate::envelope::Held;
 use crate::graph_def::GraphFields;
-use crate::saved_model::{SavedModel, write_folder};
+use crate::saved_model::write_folder;
 use crate::{Error, ErrorKind, graph_def, text};
 
 /// How to write.
@@ -40,25 +40,29 @@ const PRODUCER: u64 = 134;
 /// Public names are kept: where a pass put another value behind a port, the node that computes it is renamed, or an `Identity`
 /// of the public name is added. `_class` entries and collection entries of nodes that are gone are left out.
 pub fn write(model: &Model, path: &Path, options: &WriteOptions) -> Result<Written, Error> {
-    let held = Held::of(model);
-    if let Some(Held { saved: Some(saved), .. }) = held {
+    if let Some(Held { saved: Some(_), .. }) = Held::of(model) {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let file = path.file_name().and_then(|name| name.to_str());
         if matches!(file, Some("saved_model.pb" | "saved_model.pbtxt")) && !path.is_dir() {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            return write_saved_model(model, saved, folder, options);
+            return write_saved_model(model, folder, options);
         }
         if path.is_dir() || !matches!(extension, Some("pb" | "pbtxt")) {
-            return write_saved_model(model, saved, path, options);
+            return write_saved_model(model, path, options);
         }
     }
     let parts = encode_graph(model, options)?;
     Ok(Written { bytes: gtt_wire::write_atomically(path, &parts)? })
 }
 
-fn write_saved_model(model: &Model, saved: &SavedModel, path: &Path, options: &WriteOptions) -> Result<Written, Error> {
+/// Writes a SavedModel folder, whatever the path looks like. Fails for a model that was not read from a SavedModel: a graph does
+/// not say what a signature must.
+pub fn write_saved_model(model: &Model, folder: &Path, options: &WriteOptions) -> Result<Written, Error> {
+    let Some(Held { saved: Some(saved), .. }) = Held::of(model) else {
+        return Err(Error::unsupported("only what was read from a SavedModel can be written as one"));
+    };
     let parts = encode(model, options)?;
-    Ok(Written { bytes: write_folder(path, saved, &parts, options.text)? })
+    Ok(Written { bytes: write_folder(folder, saved, &parts, options.text)? })
 }
 
 /// The content of the model's file: `saved_model.pb` for a SavedModel, a `GraphDef` for everything else.

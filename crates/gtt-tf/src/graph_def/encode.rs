@@ -32,7 +32,7 @@ pub(crate) fn write<'g>(
     writer: &mut Writer,
 ) -> Result<Written<'g>, Error> {
     let graph = model.main();
-    let names = Names::settle(graph, dtype_of)?;
+    let names = Names::settle(model, dtype_of)?;
     let mut order: Vec<(u32, Site)> = graph.nodes().map(|(id, node)| (node.rank, Site::Node(id))).collect();
     order.extend(graph.constants().map(|(id, _, constant)| (constant.rank, Site::Const(id))));
     order.sort_unstable_by_key(|&(rank, site)| (rank, tie(site)));

@@ -5,7 +5,10 @@
 //! own, is a fed tensor, or the slot differs) an `Identity` or `IdentityN` of the public name is added. For a fed tensor the
 //! readers then read the added node, so that feeding it has its effect.
 
-use gtt_ir::{Attr, DType, Def, Graph, Id, Name, NodeId, Site, Use, ValueId};
+use std::cell::OnceCell;
+
+use gtt_ir::{DType, Def, Graph, Id, Model, Name, Site, Tensor, Use, ValueId};
+use gtt_ops::infer::Types;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Error;
@@ -70,7 +73,9 @@ struct Claim {
 
 impl<'g> Names<'g> {
     /// Settles the names. `dtype_of` says what it knows about ports (signatures).
-    pub(crate) fn settle(graph: &'g Graph, dtype_of: impl Fn(&str) -> Option<DType>) -> Result<Self, Error> {
+    pub(crate) fn settle(model: &'g Model, dtype_of: impl Fn(&str) -> Option<DType>) -> Result<Self, Error> {
+        let graph = model.main();
+        let types = ElementTypes { model, inferred: OnceCell::new() };
         let mut names = Names::default();
         names.collect(graph)?;
         let mut order: Vec<&str> = Vec::new();
@@ -115,7 +120,7 @@ impl<'g> Names<'g> {
                     names.rename(graph, site, Name::new(name));
                     pinned.insert(site);
                 }
-                None => names.adapt(graph, name, group, &dtype_of)?,
+                None => names.adapt(&types, name, group, &dtype_of)?,
             }
         }
         Ok(names)
@@ -155,11 +160,12 @@ impl<'g> Names<'g> {
 
     fn adapt(
         &mut self,
-        graph: &Graph,
+        types: &ElementTypes<'_>,
         name: &str,
         group: &[Claim],
         dtype_of: impl Fn(&str) -> Option<DType>,
     ) -> Result<(), Error> {
+        let graph = types.model.main();
         for claim in group.iter().filter(|claim| claim.fed) {
             let feeds = graph.value(claim.value).uses().iter().filter(|used| matches!(used, Use::Input { .. })).count();
             if feeds > 1 || self.redirected.insert(claim.value, (Name::new(name), claim.slot)).is_some() {
@@ -175,7 +181,7 @@ impl<'g> Names<'g> {
             let claim = group.iter().find(|claim| claim.slot == slot).unwrap_or(&group[0]);
             let known = if claim.slot == 0 { dtype_of(name) } else { None };
             let known = known.or_else(|| dtype_of(&format!("{name}:{}", claim.slot)));
-            let Some(dtype) = known.or_else(|| element_type(graph, claim.value)) else {
+            let Some(dtype) = known.or_else(|| types.get(claim.value)) else {
                 let found = &graph.value(claim.value).name;
                 return Err(Error::unsupported(format!(
                     "output `{name}` needs an Identity of `{found}`, whose element type is not known"
@@ -210,73 +216,19 @@ fn one_site(group: &[Claim]) -> Option<Site> {
     group.iter().all(|claim| claim.site == site && claim.slot == claim.site_slot).then_some(site)
 }
 
-/// The element type of a value as far as its definition says it.
-fn element_type(graph: &Graph, value: ValueId) -> Option<DType> {
-    let mut value = value;
-    // Pass-through chains are short; the bound is for graphs that loop.
-    for _ in 0..64 {
-        let found = graph.value(value);
-        if let Some(dtype) = found.ty.dtype() {
-            return Some(dtype);
-        }
-        if let Some(tensor) = graph.tensor(value) {
-            return Some(tensor.dtype());
-        }
-        let Def::Node { node, slot } = found.def else { return None };
-        match node_type(graph, node, slot) {
-            Known::Type(dtype) => return Some(dtype),
-            Known::Operand(operand) => value = operand,
-            Known::Nothing => return None,
-        }
+/// The element type of a value: declared, or inferred for the whole model when it comes to that.
+struct ElementTypes<'m> {
+    model: &'m Model,
+    inferred: OnceCell<Types>,
+}
+
+impl ElementTypes<'_> {
+    fn get(&self, value: ValueId) -> Option<DType> {
+        let graph = self.model.main();
+        let constant = || graph.tensor(value).map(Tensor::dtype);
+        let inferred = || self.inferred.get_or_init(|| Types::of(self.model)).get(self.model.main_id(), value).dtype();
+        graph.value(value).ty.dtype().or_else(constant).or_else(inferred)
     }
-    None
-}
-
-enum Known {
-    Type(DType),
-    Operand(ValueId),
-    Nothing,
-}
-
-fn node_type(graph: &Graph, node: NodeId, slot: u32) -> Known {
-    let node = graph.node(node);
-    let attr = |name: &str| node.attr(name).and_then(Attr::as_dtype);
-    let or = |name: &str, default: DType| Some(attr(name).unwrap_or(default));
-    let dtype = match node.op.name.as_str() {
-        "Cast" => attr("DstT"),
-        "Bitcast" => attr("type"),
-        "Shape" | "ShapeN" | "Size" => or("out_type", DType::I32),
-        "Rank" => Some(DType::I32),
-        "ArgMax" | "ArgMin" => or("output_type", DType::I64),
-        "Equal" | "NotEqual" | "Less" | "LessEqual" | "Greater" | "GreaterEqual" | "LogicalAnd" | "LogicalOr"
-        | "LogicalNot" | "All" | "Any" | "IsNan" | "IsInf" | "IsFinite" | "InTopK" | "InTopKV2" => Some(DType::Bool),
-        "TopKV2" | "Unique" | "UniqueV2" if slot > 0 => {
-            or(if node.op.name == "TopKV2" { "index_type" } else { "out_idx" }, DType::I32)
-        }
-        "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault" | "Const" | "Range" => {
-            attr("dtype").or_else(|| attr("Tidx"))
-        }
-        "NonMaxSuppression" | "NonMaxSuppressionV2" | "NonMaxSuppressionV3" => Some(DType::I32),
-        "Where" => Some(DType::I64),
-        "ResizeBilinear" | "ResizeBicubic" => Some(DType::F32),
-        "Gather" | "GatherV2" | "GatherNd" => attr("Tparams"),
-        "Switch" | "RefSwitch" | "Identity" | "IdentityN" | "Enter" | "Exit" | "StopGradient" | "CheckNumerics" => {
-            match node.input(if node.op.name == "IdentityN" { slot as usize } else { 0 }) {
-                Some(operand) if attr("T").is_none() => return Known::Operand(operand),
-                _ => attr("T"),
-            }
-        }
-        "Merge" | "RefMerge" if slot == 1 => Some(DType::I32),
-        "Dequantize" => or("dtype", DType::F32),
-        "FusedBatchNormV2" | "FusedBatchNormV3" if slot > 0 => attr("U"),
-        _ if slot == 0 || all_results_alike(&node.op.name) => attr("T"),
-        _ => None,
-    };
-    dtype.map_or(Known::Nothing, Known::Type)
-}
-
-fn all_results_alike(op: &str) -> bool {
-    matches!(op, "Split" | "SplitV" | "Unpack" | "Unstack" | "TopK" | "TopKV2" | "FusedBatchNorm")
 }
 
 /// An order of sites for side tables and ties: constants before nodes of the same rank.

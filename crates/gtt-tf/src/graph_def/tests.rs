@@ -332,6 +332,30 @@ fn two_outputs_of_one_value_get_an_identity() {
 }
 
 #[test]
+fn an_identity_gets_the_element_type_of_what_it_reads() {
+    let cast = "node { name: 'a' op: 'Cast' input: 'x' attr { key: 'SrcT' value { type: DT_FLOAT } } attr { key: 'DstT' value { type: DT_HALF } } }\n";
+    let mut model = read(
+        &(placeholder("x")
+            + cast
+            + &cast.replace("'a'", "'b'")
+            + &node("m", "Mystery", &["x"])
+            + &node("n", "Mystery", &["x"])),
+    );
+    outputs(&mut model, &["a", "b"]);
+    let (old, new) = (result(&mut model, "b"), result(&mut model, "a"));
+    let main = model.main_id();
+    model.edit(main).replace_uses(old, new);
+    let again = decode_graph_def(encode_graph_def(&model).unwrap().concat().into()).unwrap();
+    let Site::Node(b) = find(&again, "b") else { panic!() };
+    assert_eq!(again.main().node(b).attr("T"), Some(&Attr::DType(DType::F16)));
+    outputs(&mut model, &["m", "n"]);
+    let (old, new) = (result(&mut model, "n"), result(&mut model, "m"));
+    model.edit(main).replace_uses(old, new);
+    let error = encode_graph_def(&model).unwrap_err().to_string();
+    assert_eq!(error, "output `n` needs an Identity of `m`, whose element type is not known");
+}
+
+#[test]
 fn an_output_of_a_fed_tensor_gets_an_identity() {
     let text = placeholder("x") + &node("out", "Identity", &["x"]);
     let mut model = read(&text);

@@ -354,6 +354,14 @@ fn a_path_that_ends_in_pb_gets_the_graph_alone() {
 }
 
 #[test]
+fn a_graph_is_not_made_a_saved_model() {
+    let parent = tempfile::tempdir().unwrap();
+    let graph = crate::decode_pbtxt("versions { producer: 27 }").unwrap();
+    let error = crate::write_saved_model(&graph, &parent.path().join("out"), &WriteOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
 fn text_folders_are_read_and_written() {
     let parent = tempfile::tempdir().unwrap();
     let (source, target) = (parent.path().join("in"), parent.path().join("out"));
