@@ -12,6 +12,8 @@ pub(crate) struct Call<'a> {
     pub(crate) inputs: Vec<Val>,
     /// Which results are needed.
     pub(crate) needed: Vec<bool>,
+    /// It is a dropout mask that keeps everything (see `dropout`).
+    pub(crate) is_mask: bool,
 }
 
 /// `NHWC` or `NCHW` and their like.

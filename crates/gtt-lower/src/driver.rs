@@ -3,12 +3,14 @@
 use gtt_ir::traverse::topological;
 use gtt_ir::{Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Shape, Tensor, Type, ValueId};
 use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
 
 use crate::attrs::Call;
 use crate::builder::{Builder, onnx_code};
+use crate::dropout;
 use crate::ints;
 use crate::liveness::Liveness;
-use crate::ops::control;
+use crate::ops::{control, create};
 use crate::table;
 use crate::value::{HIDDEN, Val, Why, decline};
 use crate::{LowerOptions, MAX_OPSET, MIN_OPSET, NotLowered, Reason};
@@ -191,6 +193,8 @@ impl<'a> Walk<'a> {
                 work.extend(self.liveness.choice(node).map(|choice| choice.predicate));
             } else if node.op.is_tf("Switch") {
                 work.extend(node.input(0));
+            } else if let Some(shape) = dropout::mask(self.graph, &self.fed, node) {
+                work.push(shape);
             } else {
                 work.extend(node.operands());
             }
@@ -228,12 +232,17 @@ impl<'a> Walk<'a> {
     }
 
     /// The node with its operands lowered; `None` when one failed. Operands of `Merge` that are dead are left out, and so is the
-    /// predicate of `Switch`.
+    /// predicate of `Switch`. A mask that keeps everything has one operand, its shape.
     fn operands(&mut self, node: &'a Node, needed: &[bool]) -> Option<Call<'a>> {
         let is_merge = node.op.is_tf("Merge");
-        let count = if node.op.is_tf("Switch") { 1 } else { node.inputs.len() };
-        let mut inputs = Vec::with_capacity(count);
-        for value in node.inputs.iter().take(count).copied() {
+        let mask = dropout::mask(self.graph, &self.fed, node);
+        let operands: SmallVec<[Option<ValueId>; 4]> = match mask {
+            Some(shape) => smallvec![Some(shape)],
+            None if node.op.is_tf("Switch") => smallvec![node.input(0)],
+            None => node.inputs.clone(),
+        };
+        let mut inputs = Vec::with_capacity(operands.len());
+        for value in operands {
             let value = value?;
             if is_merge && self.liveness.is_dead(value) {
                 continue;
@@ -244,13 +253,16 @@ impl<'a> Walk<'a> {
             }
         }
         let needed = node.outputs.iter().map(|value| value.is_some_and(|value| needed[value.index()])).collect();
-        Some(Call { node, inputs, needed })
+        Some(Call { node, inputs, needed, is_mask: mask.is_some() })
     }
 
     fn call(&mut self, call: &Call<'_>) -> Result<Vec<Option<Val>>, Why> {
         let node = call.node;
         if node.op.is_tf("Merge") {
             return self.merge(call);
+        }
+        if call.is_mask {
+            return create::mask(&mut self.builder, call);
         }
         let Some(entry) = table::find(&node.op.name) else { return decline(table::unknown(&node.op.name)) };
         let stray =

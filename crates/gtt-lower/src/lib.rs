@@ -13,13 +13,14 @@
 //!   `Reshape`, `Slice` and `Resize` have constant operands wherever possible. What is left runs in 64 bit.
 //! * **Control edges** are dropped: every op lowered here is pure. Checks (`CheckNumerics`, `Assert` by control edge) are no part
 //!   of the result. `Switch` and `Merge` with a constant predicate are resolved; with a run-time predicate both sides are computed
-//!   and `Where` chooses.
+//!   and `Where` chooses. Random ops are not lowered, but for dropout whose keep probability is the constant 1.
 //! * **Cost**: linear in the nodes; weights are shared, except that filters (HWIO) are transposed into a copy up to
 //!   [`LowerOptions::transpose_limit`] bytes each, and by a `Transpose` node beyond.
 
 mod attrs;
 mod builder;
 mod driver;
+mod dropout;
 mod ints;
 mod liveness;
 mod ops;

@@ -35,6 +35,13 @@ pub(crate) fn fill(builder: &mut Builder, call: &Call<'_>) -> Results {
     only(builder.natural_result(value, held.dtype, shape))
 }
 
+/// The mask of a dropout that keeps everything: ones of a shape.
+pub(crate) fn mask(builder: &mut Builder, call: &Call<'_>) -> Results {
+    let dims = call.input(0)?;
+    let shape = shape_of_elems(builder, dims);
+    filled(builder, call, shape, &Tensor::scalar(1.0f32), |builder| builder.wide(dims))
+}
+
 /// A tensor of equal elements.
 fn filled(
     builder: &mut Builder,
