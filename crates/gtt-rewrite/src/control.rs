@@ -4,7 +4,7 @@
 //! or, where an existing value takes over, to everything that read the old one. Control inputs without any effect behind them
 //! are dropped: nobody can see that they no longer run.
 
-use gtt_ir::{Dialect, GraphId, Id, Model, NodeId, Site, Use, ValueId, traverse};
+use gtt_ir::{Dialect, Graph, GraphId, Id, Model, NodeId, Site, Use, ValueId, traverse};
 use gtt_ops::info::{Effects, info};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -55,6 +55,16 @@ impl EffectsBehind {
     }
 }
 
+/// What computes a fed value never runs: the value can be wrapped, not replaced.
+pub(crate) fn is_fed(graph: &Graph, value: ValueId) -> bool {
+    graph.value(value).uses().iter().any(|used| matches!(used, Use::Input { .. }))
+}
+
+fn reads(rewrite: &Rewrite, value: ValueId) -> bool {
+    let reads = |item: &Item| matches!(item, Item::Node(node) if node.inputs.contains(&Operand::Old(value)));
+    rewrite.items.iter().any(reads)
+}
+
 fn node_of(site: Site) -> Option<NodeId> {
     match site {
         Site::Node(node) => Some(node),
@@ -86,7 +96,7 @@ pub(crate) fn plan(
     for change in &rewrite.changes {
         match change {
             Change::Replace { old, new } => {
-                if graph.value(*old).uses().iter().any(|used| matches!(used, Use::Input { .. })) {
+                if is_fed(graph, *old) && !reads(rewrite, *old) {
                     return Err(Decline::because("the value is fed from outside"));
                 }
                 replaced.insert(*old, *new);
@@ -101,21 +111,21 @@ pub(crate) fn plan(
         return Ok(plan);
     }
     let mut read_on: FxHashSet<ValueId> = FxHashSet::default();
-    let mut reads = |operand: &Operand| {
+    let mut mark = |operand: &Operand| {
         if let Operand::Old(value) = operand {
             read_on.insert(*value);
         }
     };
     for item in &rewrite.items {
         if let Item::Node(node) = item {
-            node.inputs.iter().for_each(&mut reads);
+            node.inputs.iter().for_each(&mut mark);
         }
     }
     for change in &rewrite.changes {
         match change {
-            Change::Replace { new, .. } => reads(new),
-            Change::SetInputs { inputs, .. } => inputs.iter().for_each(&mut reads),
-            Change::SetInput { operand, .. } => reads(operand),
+            Change::Replace { new, .. } => mark(new),
+            Change::SetInputs { inputs, .. } => inputs.iter().for_each(&mut mark),
+            Change::SetInput { operand, .. } => mark(operand),
             _ => {}
         }
     }
@@ -180,7 +190,7 @@ pub(crate) fn plan(
     Ok(plan)
 }
 
-fn readers(graph: &gtt_ir::Graph, old: ValueId, plan: &mut ControlPlan) -> Result<(), Decline> {
+fn readers(graph: &Graph, old: ValueId, plan: &mut ControlPlan) -> Result<(), Decline> {
     for used in graph.value(old).uses() {
         match used {
             Use::Operand { node, .. } | Use::Control { node } => plan.readers.push(*node),

@@ -139,6 +139,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         {
             self.types = OnceCell::from(types);
         }
+        let mut settled = false;
         for _ in 0..if revisit { MAX_SWEEPS } else { 1 } {
             let before = self.rewrites;
             for graph in self.cx.graphs() {
@@ -147,7 +148,8 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
                     return Ok(());
                 }
             }
-            if self.rewrites == before {
+            settled = self.rewrites == before;
+            if settled {
                 break;
             }
             self.types = OnceCell::new();
@@ -155,7 +157,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             self.effects = EffectsBehind::default();
         }
         if let Some(types) = self.types.take()
-            && self.newer.is_empty()
+            && settled
         {
             self.cx.session.types = Some((self.cx.model.revision(), types));
         }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::contract::contradict;
-use crate::control::ControlPlan;
+use crate::control::{ControlPlan, is_fed};
 use crate::names::Names;
 use crate::rewrite::{Change, Item, NewConst, NewNode, NewValue, Operand, Rewrite};
 
@@ -420,8 +420,12 @@ impl<'a, 'm> Splice<'a, 'm> {
         }
         let readers = self.readers(old);
         self.touched.near.extend(readers);
-        self.editor.replace_uses(old, to);
-        self.replace_control(old, to);
+        if is_fed(self.editor.graph(), old) {
+            self.editor.replace_operand_uses(old, to, |_| false);
+        } else {
+            self.editor.replace_uses(old, to);
+            self.replace_control(old, to);
+        }
         Ok(())
     }
 

@@ -370,6 +370,40 @@ fn a_fed_value_is_never_replaced() {
 }
 
 #[test]
+fn a_fed_value_can_be_wrapped_and_stays_fed() {
+    let source = "model tf {}
+        graph main(x) -> (y) {
+          x = Placeholder() {dtype=f32}
+          y = Relu(x)
+        }";
+    let wrap = By("feed", |cx: &RuleContext<'_>, id: NodeId| {
+        let node = cx.node(id);
+        require!(node.op.name == "Placeholder");
+        let x = node.output(0).ok_or(Decline::NotMine)?;
+        require!(
+            cx.only_reader(x).is_none()
+                && cx.value(x).uses().iter().any(|used| match used {
+                    gtt_ir::Use::Operand { node, .. } => cx.node(*node).op.name == "Relu",
+                    _ => false,
+                })
+        );
+        let mut rewrite = Rewrite::new();
+        let abs = rewrite.node(NewNode::new(Op::tf("Abs")).input(x).named("x/abs"));
+        rewrite.replace(x, abs);
+        Ok(rewrite)
+    });
+    let found = rewritten(source, &[&wrap]);
+    assert_body(
+        &found,
+        "graph main(x) -> (y) {
+          x = Placeholder() {dtype=f32}
+          x/abs = Abs(x)
+          y = Relu(x/abs)
+        }",
+    );
+}
+
+#[test]
 fn subgraphs_are_visited_and_captures_follow() {
     let source = "model onnx {\"\": 17}
         graph main(c: bool[], x: f32[2]) -> (y) {

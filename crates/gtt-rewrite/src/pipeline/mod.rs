@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::{Args, Error, Numerics, Pass, PassInfo, Registry};
 
 /// A checked pipeline.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pipeline {
     source: String,
     items: Vec<Item>,
