@@ -1,3 +1,119 @@
-//! Tasks of the gtt workspace.
+//! Tasks of the gtt workspace: `cargo xtask --help`.
+#![allow(clippy::print_stdout)]
 
-fn main() {}
+mod bench;
+mod docs;
+mod new_pass;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Tasks of the gtt workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Write the folder of a new pass, with a case that fails until the pass works, and list it
+    NewPass {
+        /// snake_case verb phrase, e.g. `remove_double_negation`
+        name: String,
+    },
+    /// Check what tests cannot: passes listed and documented, dependencies, forbidden calls, file lengths
+    Tidy,
+    /// Write the table of passes into README.md, and docs/passes.md
+    Docs {
+        /// Fail if they are not up to date, and write nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Fuzz a loader: needs a nightly toolchain and cargo-fuzz
+    Fuzz {
+        /// onnx, graphdef, pbtxt, savedmodel, text
+        target: String,
+        /// For how long
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
+    /// Run the ONNX backend node tests of a folder (`<kind>/<name>/model.onnx` and its data) through loader and engine
+    NodeTests {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let root = root();
+    match Arguments::parse().task {
+        Task::NewPass { name } => {
+            for path in new_pass::new_pass(&root, &name)? {
+                println!("wrote {path}");
+            }
+            println!("next: cargo test -p gtt-passes {name}   (its case fails; CONTRIBUTING.md goes on from here)");
+            Ok(())
+        }
+        Task::Tidy => {
+            let problems = tidy::problems(&root)?;
+            if problems.is_empty() {
+                println!("tidy");
+                return Ok(());
+            }
+            problems.iter().for_each(|problem| println!("{problem}"));
+            bail!("{} problems", problems.len())
+        }
+        Task::Docs { check } => {
+            let stale = docs::stale(&root)?;
+            if !check {
+                for (path, text) in &stale {
+                    let path = root.join(path);
+                    std::fs::create_dir_all(path.parent().unwrap_or(&root))?;
+                    std::fs::write(&path, text)?;
+                    println!("wrote {}", path.strip_prefix(&root).unwrap_or(&path).display());
+                }
+                return Ok(());
+            }
+            let names: Vec<&str> = stale.iter().map(|(path, _)| path.as_str()).collect();
+            if names.is_empty() {
+                Ok(())
+            } else {
+                bail!("not up to date: {}; run `cargo xtask docs`", names.join(", "))
+            }
+        }
+        Task::Bench(bench) => bench::run(&bench),
+        Task::Fuzz { target, seconds } => {
+            let limit = format!("-max_total_time={seconds}");
+            run(Command::new("cargo").args(["+nightly", "fuzz", "run", &target, "--", &limit]).current_dir(&root))
+        }
+        Task::NodeTests { folder } => {
+            let folder = folder.canonicalize().with_context(|| format!("`{}`", folder.display()))?;
+            let examples = [("gtt-onnx", "roundtrip"), ("gtt-engine", "tract_node_tests")];
+            for (package, example) in examples {
+                println!("--- {package}: {example}");
+                let arguments = ["run", "--release", "-q", "-p", package, "--example", example, "--"];
+                run(Command::new("cargo").args(arguments).arg(&folder).current_dir(&root))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if status.success() { Ok(()) } else { bail!("{command:?}: {status}") }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("xtask"), PathBuf::from);
+    own.parent().unwrap_or(Path::new(".")).to_owned()
+}

@@ -21,7 +21,10 @@ pub fn fuzz(kit: &Kit, pipeline: &str, seeds: Range<u64>) -> Result<(), Failure>
         for seed in seeds.clone() {
             let model = random_model(seed, &Options::new(dialect));
             let Err(failure) = attempt(kit, &model, pipeline) else { continue };
-            let small = shrink(&model, |model| attempt(kit, model, pipeline).is_err());
+            // The same contract must stay broken, or shrinking would wander off to another failure.
+            let kind = |failure: &Failure| failure.0.chars().take(40).collect::<String>();
+            let same = |other: Failure| kind(&other) == kind(&failure);
+            let small = shrink(&model, |model| attempt(kit, model, pipeline).is_err_and(same));
             let failure = attempt(kit, &small, pipeline).err().unwrap_or(failure);
             let text = text::print(&small);
             return Err(Failure(format!("seed {seed}: {failure}\n\nthe shrunk graph:\n// RUN: {pipeline}\n{text}")));

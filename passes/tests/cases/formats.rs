@@ -5,7 +5,7 @@ use gtt_ir::{Dialect, Model};
 use gtt_testkit::Codec;
 
 /// ONNX.
-pub struct Onnx;
+pub(crate) struct Onnx;
 
 impl Codec for Onnx {
     fn name(&self) -> &str {
@@ -23,7 +23,7 @@ impl Codec for Onnx {
 }
 
 /// TensorFlow's `GraphDef`, which does not hold the interface: it is declared again.
-pub struct Tf;
+pub(crate) struct Tf;
 
 impl Codec for Tf {
     fn name(&self) -> &str {
@@ -50,7 +50,7 @@ impl Codec for Tf {
 }
 
 /// All parts in one piece.
-pub fn joined(parts: &[Bytes]) -> Bytes {
+pub(crate) fn joined(parts: &[Bytes]) -> Bytes {
     match parts {
         [only] => only.clone(),
         parts => parts.concat().into(),

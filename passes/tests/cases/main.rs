@@ -6,10 +6,8 @@ mod oracle;
 use gtt_testkit::{Kit, Suite, fuzz};
 
 /// Passes that do nothing, or refuse to run, without arguments.
-const ARGUMENTS: &[(&str, &str)] = &[
-    ("remove_attribute", "attribute_name=_class"),
-    ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout"),
-];
+const ARGUMENTS: &[(&str, &str)] =
+    &[("remove_attribute", "attribute_name=_class"), ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout")];
 
 /// Random graphs for each pass and dialect. More: `GTT_FUZZ=1000 cargo test -p gtt-passes random`.
 const SEEDS: u64 = 25;

@@ -16,7 +16,7 @@ const ROUNDING: f64 = 1e-6;
 
 /// tract, on two sets of generated inputs.
 #[derive(Default)]
-pub struct Tract {
+pub(crate) struct Tract {
     engine: gtt_engine::Tract,
 }
 
@@ -66,7 +66,8 @@ fn exported(model: &Model, sets: &[Feeds]) -> Result<ModelFile, String> {
         return ModelFile::export(model).map_err(|error| error.to_string());
     }
     let read = Tf.round_trip(model)?;
-    let input_types = sets.first().map(|set| set.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.ty())).collect());
+    let input_types =
+        sets.first().map(|set| set.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.ty())).collect());
     let options = LowerOptions { input_types: input_types.unwrap_or_default(), ..LowerOptions::default() };
     let lowered = gtt_lower::lower(&read, &options).map_err(|refusal| refusal.to_string())?;
     ModelFile::export(&lowered).map_err(|error| error.to_string())

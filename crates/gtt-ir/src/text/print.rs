@@ -328,7 +328,7 @@ impl<'m> Printer<'m> {
         self.out.push(' ');
         self.ty(&tensor.ty());
         self.out.push(' ');
-        let inline = tensor.len() <= self.options.inline && tensor.as_splat().is_none();
+        let inline = tensor.len() <= self.options.inline;
         if !is_inline(tensor, self.options) {
             let _ = write!(self.out, "#{:012x}", hash(tensor));
         } else if let Some(encoded) = tensor.encoded().filter(|_| !tensor.is_readable()) {
