@@ -56,16 +56,31 @@ pub(super) fn load(bytes: &Bytes, model: &Model, options: &LoadOptions) -> Resul
     drop(proto);
     let outputs = model.main().outputs().iter().map(|port| port.name.clone()).collect();
     let (inference, inputs) = bind(parsed, model, &constants, options)?;
-    let mut typed = inference.into_typed().map_err(failed("type"))?;
-    if options.mode == Mode::Optimized {
-        typed.declutter().map_err(failed("declutter"))?;
-        typed.optimize().map_err(failed("optimize"))?;
-    } else {
-        // Convolutions and the like run only in their translated form; nothing is folded or fused before it.
-        typed.optimize().map_err(failed("translate"))?;
-    }
+    let typed = inference.into_typed().map_err(failed("type"))?;
+    let typed = match options.mode {
+        Mode::Optimized => match optimized(typed.clone(), true)? {
+            whole if is_whole(&whole) => whole,
+            _ => optimized(typed, false)?,
+        },
+        Mode::AsGiven => optimized(typed, false)?,
+    };
     let plan = TypedSimplePlan::new(typed).map_err(failed("plan"))?;
     Ok(Loaded { plan, inputs, outputs })
+}
+
+/// Convolutions and the like run only in their translated form; without `declutter` nothing is folded or fused before it.
+fn optimized(mut model: TypedModel, declutter: bool) -> Result<TypedModel, EngineError> {
+    if declutter {
+        model.declutter().map_err(failed("declutter"))?;
+    }
+    model.optimize().map_err(failed("optimize"))?;
+    Ok(model)
+}
+
+/// tract 0.23.9 sometimes takes the op out of a node that is still needed; such a plan cannot run.
+fn is_whole(model: &TypedModel) -> bool {
+    let order = model.eval_order().unwrap_or_default();
+    !order.is_empty() && order.iter().all(|&node| model.node(node).op.name() != "Dummy")
 }
 
 /// Constants of the main graph that tract gets from us. Those that are graph outputs themselves stay in the bytes, because tract
