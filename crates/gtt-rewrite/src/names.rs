@@ -7,12 +7,15 @@ use gtt_ir::{Def, Dialect, GraphId, Model, Name, ValueId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+/// Output or input, and which.
+type PortList = SmallVec<[(bool, usize); 1]>;
+
 /// How often each name is in use. Linear to build, constant time to ask.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     used: FxHashMap<Name, u32>,
-    /// Public names with their ports: input or output, and which.
-    ports: FxHashMap<(GraphId, Name), SmallVec<[(bool, usize); 1]>>,
+    /// Public names with their ports.
+    ports: FxHashMap<(GraphId, Name), PortList>,
     next: FxHashMap<Name, u32>,
     temporary: u64,
 }
