@@ -4,6 +4,7 @@ use gtt_ir::{Editor, Model, Name, NodeId, Site, ValueId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Error;
+use crate::envelope::Held;
 use crate::graph_def::split_reference;
 
 /// Results that a user may ask of one node.
@@ -13,8 +14,11 @@ const MOST_RESULTS: usize = 1 << 16;
 ///
 /// Names are written `name`, `name:1` or `^name`, blanks around them do not count, empty ones are skipped, and ports get the
 /// names as written. An output without a result (a `NoOp`, or anything written `^name`) becomes a kept node. A tensor that is
-/// named twice is declared once. Fails, and changes nothing, when a node does not exist; the error lists similar names.
+/// named twice is declared once. What the loader of a SavedModel runs stays kept, and the tensors it feeds with the paths of
+/// assets stay fed. Fails, and changes nothing, when a node does not exist; the error lists similar names.
 pub fn set_interface(model: &mut Model, inputs: &[String], outputs: &[String]) -> Result<(), Error> {
+    let envelope = model.envelope.clone();
+    let saved = envelope.as_ref().and_then(|envelope| envelope.get::<Held>()).and_then(|held| held.saved.as_ref());
     let wanted: Vec<Wanted<'_>> = {
         let graph = model.main();
         let nodes = graph.nodes().map(|(id, node)| (node.name.as_str(), Site::Node(id)));
@@ -23,15 +27,22 @@ pub fn set_interface(model: &mut Model, inputs: &[String], outputs: &[String]) -
         let fed = inputs.iter().map(|name| (name, true));
         let all = fed.chain(outputs.iter().map(|name| (name, false)));
         let all = all.map(|(name, fed)| (name.trim(), fed)).filter(|(name, _)| !name.is_empty());
-        all.map(|(written, fed)| want(&sites, written, fed)).collect::<Result<_, _>>()?
+        let mut wanted: Vec<Wanted<'_>> =
+            all.map(|(written, fed)| want(&sites, written, fed)).collect::<Result<_, _>>()?;
+        // Nodes that a pass removed since are nobody's wish any more.
+        let assets = saved.iter().flat_map(|saved| &saved.meta.assets);
+        wanted.extend(assets.filter_map(|name| want(&sites, name, true).ok()));
+        let kept = saved.iter().flat_map(|saved| &saved.kept).filter_map(|name| want(&sites, name, false).ok());
+        wanted.extend(kept.map(|wanted| Wanted { target: true, ..wanted }));
+        wanted
     };
     let main = model.main_id();
     let mut editor = model.edit(main);
-    // Results that nothing reads yet are made before the old ports go.
     let mut seen: FxHashSet<(Site, u32, bool)> = FxHashSet::default();
     editor.clear_interface();
     for Wanted { port, site, slot, fed, target } in wanted {
-        if !seen.insert((site, slot, fed)) {
+        let key = if target { (site, u32::MAX, fed) } else { (site, slot, fed) };
+        if !seen.insert(key) {
             continue;
         }
         match site {

@@ -12,7 +12,7 @@
 //!
 //! A SavedModel whose graph has variables is refused unless [`ReadOptions::allow_variables`] is set.
 //!
-//! What is public survives: see [`write`] on names.
+//! What is public survives: see [`write()`] on names.
 
 mod attr;
 mod detect;

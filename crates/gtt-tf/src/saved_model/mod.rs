@@ -38,6 +38,8 @@ pub(crate) struct SavedModel {
     pub(crate) meta: MetaGraph,
     /// The folder it was read from.
     pub(crate) folder: Option<PathBuf>,
+    /// Nodes that stay, whatever interface is declared.
+    pub(crate) kept: Vec<crate::Name>,
     /// The file as it was.
     original: Bytes,
 }
@@ -64,7 +66,7 @@ impl SavedModel {
         let (at, message, _) = &candidates[choose(&tags, &options.tags)?];
         fields[*at] = None;
         let (meta, graph) = MetaGraph::decode(source, message)?;
-        Ok((Self { fields, meta, folder: None, original: source.file().clone() }, graph))
+        Ok((Self { fields, meta, folder: None, kept: Vec::new(), original: source.file().clone() }, graph))
     }
 
     /// Writes `saved_model.pb` with the model's graph.

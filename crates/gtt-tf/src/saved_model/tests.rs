@@ -220,6 +220,25 @@ fn redeclared_outputs_take_lost_tensors_out_of_the_signature() {
 }
 
 #[test]
+fn what_the_loader_needs_stays_under_a_redeclared_interface() {
+    let graph = format!(
+        "{GRAPH} node {{ name: 'path' op: 'Const' attr {{ key: 'dtype' value {{ type: DT_STRING }} }} \
+         attr {{ key: 'value' value {{ tensor {{ dtype: DT_STRING tensor_shape {{}} string_val: 'v.txt' }} }} }} }}"
+    );
+    let rest = "collection_def { key: 'saved_model_main_op' value { node_list { value: 'init' } } } \
+                asset_file_def { tensor_info { name: 'path:0' } filename: 'v.txt' }";
+    let mut model = open(&saved(&meta("'serve'", &graph, &format!("{SIGNATURE} {rest}"))));
+    set_interface(&mut model, &["x".to_owned()], &["a".to_owned(), "^y".to_owned()]).unwrap();
+    assert_eq!(ports(&model), (vec!["x", "path:0"], vec!["a"]));
+    assert_eq!(kept(&model), ["y", "init"]);
+    let (inputs, outputs) = crate::likely_interface(&model);
+    let own = |names: Vec<gtt_ir::Name>| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    set_interface(&mut model, &own(inputs), &own(outputs)).unwrap();
+    assert_eq!(ports(&model).0, ["x", "path:0"]);
+    assert_eq!(kept(&model), ["init"]);
+}
+
+#[test]
 fn a_lost_output_gets_its_element_type_from_the_signature() {
     let graph = GRAPH.replace("op: 'Relu'", "op: 'Mystery'").replace("attr { key: 'T' value { type: DT_FLOAT } }", "");
     let two =
