@@ -319,4 +319,6 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
 }
 
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::context::{Journal, Session};
 use crate::{NewNode, Operand, Scope, require};
 
 /// A rule from a closure.
-struct By<F>(&'static str, F);
+pub(super) struct By<F>(pub(super) &'static str, pub(super) F);
 
 impl<F: Fn(&RuleContext<'_>, NodeId) -> Result<Rewrite, Decline>> Rule for By<F> {
     fn name(&self) -> &'static str {
@@ -28,7 +28,7 @@ fn run_limited(model: &mut Model, rules: &[&dyn Rule], budget: Option<u64>) -> R
     Ok(session.journal)
 }
 
-fn run(model: &mut Model, rules: &[&dyn Rule]) -> Journal {
+pub(super) fn run(model: &mut Model, rules: &[&dyn Rule]) -> Journal {
     run_limited(model, rules, None).expect("no bug")
 }
 
@@ -56,7 +56,7 @@ fn assert_body(found: &str, expected: &str) {
     assert_eq!(clean(found), clean(expected));
 }
 
-fn identity(cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
+pub(super) fn identity(cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
     let node = cx.node(id);
     require!(node.op.name == "Identity");
     let (Some(x), Some(y)) = (node.input(0), node.output(0)) else { return Err(Decline::NotMine) };
@@ -64,7 +64,7 @@ fn identity(cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
 }
 
 /// Relu(Neg(x)) -> Elu(x), for the names.
-fn relu_neg(cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
+pub(super) fn relu_neg(cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
     let node = cx.node(id);
     require!(node.op.name == "Relu");
     let (neg_id, neg) = cx.def_of_input(id, 0).ok_or(Decline::NotMine)?;
