@@ -103,7 +103,14 @@ pub(crate) struct Transform {
     #[arg(short, long, value_name = "OUT", alias = "out_graph")]
     pub output: Option<PathBuf>,
     /// Pipeline of passes: names with arguments, `fixpoint{…}`, presets
-    #[arg(short, long, value_name = "PIPELINE", alias = "transforms", default_value = "@default", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "PIPELINE",
+        alias = "transforms",
+        default_value = "@default",
+        allow_hyphen_values = true
+    )]
     pub passes: String,
     #[command(flatten)]
     pub interface: Interface,

@@ -8,7 +8,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 const LOGGING: [&str; 9] = [
-    "logtostderr", "alsologtostderr", "stderrthreshold", "minloglevel", "v", "vmodule", "log_dir", "colorlogtostderr", "logbuflevel",
+    "logtostderr",
+    "alsologtostderr",
+    "stderrthreshold",
+    "minloglevel",
+    "v",
+    "vmodule",
+    "log_dir",
+    "colorlogtostderr",
+    "logbuflevel",
 ];
 
 const RECIPE: [&str; 3] = ["in_graph", "out_graph", "transforms"];
@@ -16,7 +24,8 @@ const RECIPE: [&str; 3] = ["in_graph", "out_graph", "transforms"];
 /// The arguments for the parser, and notes about what was left out.
 pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<String>) {
     let args: Vec<OsString> = args.into_iter().collect();
-    let transform = args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|arg| arg == "transform");
+    let transform =
+        args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|arg| arg == "transform");
     if !transform || !args.iter().any(|arg| flag(arg).is_some_and(|(name, _)| RECIPE.contains(&name.as_str()))) {
         return (args, Vec::new());
     }
@@ -31,7 +40,8 @@ pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> (Vec<OsStri
             notes.push(format!("`--{name}` is a logging flag of the original tool and does nothing here; use -v"));
             continue;
         }
-        let overridden = RECIPE.contains(&name.as_str()) || name == "output_as_text" || name == "inputs" || name == "outputs";
+        let overridden =
+            RECIPE.contains(&name.as_str()) || name == "output_as_text" || name == "inputs" || name == "outputs";
         let repeated = args[index + 1..].iter().any(|later| flag(later).is_some_and(|(later, _)| later == name));
         if overridden && repeated {
             notes.push(format!("`--{name}` is given more than once; the last one counts"));

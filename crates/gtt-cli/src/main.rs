@@ -55,7 +55,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
-            let different = error.downcast_ref::<gtt::Error>().is_some_and(|error| error.kind() == gtt::ErrorKind::Different);
+            let different =
+                error.downcast_ref::<gtt::Error>().is_some_and(|error| error.kind() == gtt::ErrorKind::Different);
             if different { Outcome::Different.into() } else { ExitCode::from(2) }
         }
     }
@@ -79,13 +80,22 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
 fn init_logging(global: Global) {
     let level = match global.verbose {
         0 => "error",
-        1 => "gtt=info,gtt_cli=info,gtt_ir=info,gtt_ops=info,gtt_onnx=info,gtt_tf=info,gtt_lower=info,gtt_rewrite=info,gtt_passes=info,gtt_engine=info",
-        2 => "gtt=debug,gtt_cli=debug,gtt_ir=debug,gtt_ops=debug,gtt_onnx=debug,gtt_tf=debug,gtt_lower=debug,gtt_rewrite=debug,gtt_passes=debug,gtt_engine=debug",
+        1 => {
+            "gtt=info,gtt_cli=info,gtt_ir=info,gtt_ops=info,gtt_onnx=info,gtt_tf=info,gtt_lower=info,gtt_rewrite=info,gtt_passes=info,gtt_engine=info"
+        }
+        2 => {
+            "gtt=debug,gtt_cli=debug,gtt_ir=debug,gtt_ops=debug,gtt_onnx=debug,gtt_tf=debug,gtt_lower=debug,gtt_rewrite=debug,gtt_passes=debug,gtt_engine=debug"
+        }
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     let ansi = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).without_time().init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .without_time()
+        .init();
 }
 
 fn report(error: &anyhow::Error) {

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Out, fixtures, gtt, settings};
+use support::{Out, fixtures, gtt, snapshot};
 
 /// All the ways to be wrong before or while reading, with what must be said.
 #[test]
@@ -35,7 +35,7 @@ fn errors_say_what_where_and_what_to_do() {
         assert!(ran.out.is_empty(), "{what}: {}", ran.out);
         text.push_str(&format!("# {what}: gtt {}\n{}\n", args.join(" "), ran.err));
     }
-    settings().bind(|| insta::assert_snapshot!("errors", text));
+    snapshot("errors", &text);
 }
 
 #[test]
@@ -57,7 +57,15 @@ fn broken_files_are_errors_not_panics() {
         for (what, broken) in [
             ("empty", Vec::new()),
             ("cut", whole[..whole.len() / 3].to_vec()),
-            ("noise", whole.iter().enumerate().map(|(at, byte)| byte.wrapping_mul(31).wrapping_add(at as u8)).take(5000).collect()),
+            (
+                "noise",
+                whole
+                    .iter()
+                    .enumerate()
+                    .map(|(at, byte)| byte.wrapping_mul(31).wrapping_add(at as u8))
+                    .take(5000)
+                    .collect(),
+            ),
         ] {
             let path = out.str("broken");
             fs::write(&path, broken).unwrap();

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Out, gtt, settings};
+use support::{Out, gtt, snapshot};
 
 #[test]
 fn summaries_show_what_is_in_a_model() {
@@ -12,7 +12,7 @@ fn summaries_show_what_is_in_a_model() {
         ("summary_graph_def", "keras/frozen.pb"),
     ] {
         let ran = gtt(&["summarize", model]).exits(0);
-        settings().bind(|| insta::assert_snapshot!(name, ran.out));
+        snapshot(name, &ran.out);
     }
 }
 
@@ -47,7 +47,7 @@ fn differences_are_listed_with_their_places() {
     let path = out.str("out.pb");
     gtt(&["transform", "mnist/frozen.pb", "-o", &path, "--passes", "remove_nodes(op=CheckNumerics)"]).exits(0);
     let ran = gtt(&["diff", "mnist/frozen.pb", &path]).exits(1);
-    settings().bind(|| insta::assert_snapshot!("diff", ran.out));
+    snapshot("diff", &ran.out);
     let json = gtt(&["diff", "mnist/frozen.pb", &path, "--json"]).exits(1).json();
     assert!(json.as_array().unwrap().iter().any(|difference| difference["place"] == "main/CheckNumerics"));
 }
@@ -55,9 +55,9 @@ fn differences_are_listed_with_their_places() {
 #[test]
 fn a_model_prints_as_text() {
     let ran = gtt(&["dump", "mnist/frozen.pb"]).exits(0);
-    settings().bind(|| insta::assert_snapshot!("dump", ran.out));
+    snapshot("dump", &ran.out);
     let node = gtt(&["dump", "mnist/frozen.pb", "--node", "MatMul"]).exits(0);
-    settings().bind(|| insta::assert_snapshot!("dump_node", node.out));
+    snapshot("dump_node", &node.out);
     let weights = gtt(&["dump", "mnist/frozen.pb", "--node", "W", "--weights"]).exits(0);
     assert!(weights.out.len() > 50_000);
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Out, fixtures, gtt, settings};
+use support::{Out, fixtures, gtt, snapshot};
 
 #[test]
 fn an_onnx_model_is_optimized_proven_and_written() {
@@ -22,7 +22,7 @@ fn an_onnx_model_is_optimized_proven_and_written() {
 fn the_report_has_tables() {
     let passes = "freeze_initializers fixpoint{ fold_batch_norms merge_duplicate_nodes }";
     let ran = gtt(&["transform", "mobilenet/model.onnx", "--passes", passes]).exits(0);
-    settings().bind(|| insta::assert_snapshot!("report", ran.out));
+    snapshot("report", &ran.out);
 }
 
 #[test]
@@ -60,7 +60,11 @@ fn a_recipe_of_the_original_tool_works_when_pasted() {
     assert!(ran.out.contains("outputs equal"), "{}", ran.out);
     let written = fs::read(out.path("model/saved_model.pb")).unwrap();
     assert!(written.len() * 10 < fs::read(fixtures().join("detector/model/saved_model.pb")).unwrap().len() * 6);
-    assert!(!written.windows(17).any(|window| window == b"FusedBatchNorm\x12\0\0" || window.starts_with(b"FusedBatchNormV")));
+    assert!(
+        !written
+            .windows(17)
+            .any(|window| window == b"FusedBatchNorm\x12\0\0" || window.starts_with(b"FusedBatchNormV"))
+    );
     let signature = gtt(&["summarize", &out.str("model"), "--json"]).exits(0).json()["signatures"].clone();
     assert_eq!(signature, gtt(&["summarize", "detector/model", "--json"]).exits(0).json()["signatures"]);
 }
@@ -70,7 +74,14 @@ fn text_output_can_be_asked_for_in_both_styles() {
     let out = Out::new();
     for (name, flag) in [("a", "--output_as_text"), ("b", "--output_as_text=true"), ("c", "--text")] {
         let path = out.str(name);
-        gtt(&["transform", "--in_graph=mnist/frozen.pb", &format!("--out_graph={path}"), "--transforms=remove_device", flag]).exits(0);
+        gtt(&[
+            "transform",
+            "--in_graph=mnist/frozen.pb",
+            &format!("--out_graph={path}"),
+            "--transforms=remove_device",
+            flag,
+        ])
+        .exits(0);
         assert!(fs::read_to_string(path).unwrap().starts_with("node {"));
     }
     let binary = out.str("d.pb");
@@ -111,7 +122,8 @@ fn a_model_can_be_replaced_by_its_optimized_self() {
 fn json_has_everything() {
     let out = Out::new();
     let path = out.str("model.onnx");
-    let report = gtt(&["transform", "mobilenet/model.onnx", "--json", "--verify", "--no-bench", "-o", &path]).exits(0).json();
+    let report =
+        gtt(&["transform", "mobilenet/model.onnx", "--json", "--verify", "--no-bench", "-o", &path]).exits(0).json();
     assert_eq!(report["verification"]["verdict"], "equal");
     assert_eq!(report["sizes"]["file"]["after"], fs::metadata(&path).unwrap().len());
     assert_eq!(report["format"], "onnx");
@@ -122,7 +134,8 @@ fn json_has_everything() {
 
 #[test]
 fn declines_are_explained_when_asked_for() {
-    let ran = gtt(&["transform", "detector/model", "--passes", "remove_nodes(op=Identity)", "--explain-declines"]).exits(0);
+    let ran =
+        gtt(&["transform", "detector/model", "--passes", "remove_nodes(op=Identity)", "--explain-declines"]).exits(0);
     assert!(ran.out.contains("declined"), "{}", ran.out);
 }
 
@@ -141,8 +154,10 @@ fn passes_can_be_skipped_and_rewrites_limited() {
 fn every_step_can_be_dumped() {
     let out = Out::new();
     gtt(&["transform", "mobilenet/model.onnx", "--dump-dir", &out.str("dump")]).exits(0);
-    let mut names: Vec<String> =
-        fs::read_dir(out.path("dump")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(out.path("dump"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     assert_eq!(names[0], "000-input.gtt");
     assert!(names.iter().any(|name| name.ends_with("-fold_batch_norms.gtt")), "{names:?}");
@@ -168,4 +183,25 @@ fn a_guess_of_outputs_protects_all_that_nothing_reads() {
     let report = ran.json();
     assert!(report["report"]["after"]["nodes"].as_u64().unwrap() > 5);
     assert!(ran.err.contains("does not say what its outputs are"), "{}", ran.err);
+}
+
+/// `mnist/frozen.pb` with one weight of the bias changed.
+fn changed_mnist(out: &Out) -> String {
+    let text = out.str("changed.gtt");
+    gtt(&["transform", "mnist/frozen.pb", "-o", &text, "--passes", ""]).exits(0);
+    let whole = fs::read_to_string(&text).unwrap();
+    assert!(whole.contains("-0.0077376417"), "the fixture changed");
+    fs::write(&text, whole.replace("-0.0077376417", "1.5")).unwrap();
+    text
+}
+
+#[test]
+fn models_with_other_weights_are_different() {
+    let out = Out::new();
+    let changed = changed_mnist(&out);
+    let ran = gtt(&["verify", "mnist/frozen.pb", &changed]).exits(1);
+    assert!(ran.out.contains("outputs differ: output `softmax` differs in"), "{}", ran.out);
+    let json = gtt(&["verify", "mnist/frozen.pb", &changed, "--json"]).exits(1).json();
+    assert_eq!(json["verdict"], "different");
+    gtt(&["verify", "mnist/frozen.pb", &changed, "--tolerance", "10"]).exits(0);
 }

@@ -31,7 +31,15 @@ pub struct VerifyOptions {
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { sets: 2, seed: 1, shapes: Vec::new(), data: Vec::new(), tolerance: None, allow_unchecked: false, threads: 1 }
+        Self {
+            sets: 2,
+            seed: 1,
+            shapes: Vec::new(),
+            data: Vec::new(),
+            tolerance: None,
+            allow_unchecked: false,
+            threads: 1,
+        }
     }
 }
 
@@ -130,7 +138,7 @@ impl Checker {
             }
             _ => side(&reference.model)?,
         };
-        Ok(Self { engine: Tract::default(), reference, feeds, options: options.clone() })
+        Ok(Self { engine: Tract, reference, feeds, options: options.clone() })
     }
 
     /// Compares a model with the reference. It must have the same inputs and outputs.
@@ -159,7 +167,8 @@ impl Checker {
                 Some(whole) => merge(whole, part),
             });
         }
-        let none = || Verification::not_checked(&self.engine, tolerance, vec!["there are no inputs to run on".to_owned()]);
+        let none =
+            || Verification::not_checked(&self.engine, tolerance, vec!["there are no inputs to run on".to_owned()]);
         Ok(whole.unwrap_or_else(none))
     }
 
@@ -209,17 +218,17 @@ fn side(model: &Model) -> Result<Side, Error> {
     if model.dialect == Dialect::Onnx {
         return Ok(Side::File(onnx_file(model)?));
     }
-    let bytes = gtt_engine_bytes(&gtt_tf::encode_graph_def(model)?);
+    let bytes = one_piece(&gtt_tf::encode_graph_def(model)?);
     let mut read = gtt_tf::decode_graph_def(bytes)?;
     let names = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.to_string()).collect::<Vec<_>>();
     let graph = model.main();
     let mut outputs = names(graph.outputs());
-    outputs.extend(graph.kept().iter().map(|&id| graph.node(id).name.to_string()));
+    outputs.extend(graph.kept().iter().map(|&id| format!("^{}", graph.node(id).name)));
     gtt_tf::set_interface(&mut read, &names(graph.inputs()), &outputs)?;
     Ok(Side::Lowered(Box::new(read)))
 }
 
-fn gtt_engine_bytes(parts: &[bytes::Bytes]) -> bytes::Bytes {
+fn one_piece(parts: &[bytes::Bytes]) -> bytes::Bytes {
     match parts {
         [only] => only.clone(),
         parts => parts.concat().into(),
@@ -247,7 +256,11 @@ fn make_feeds(model: &Model, options: &VerifyOptions) -> Result<Vec<Feeds>, Erro
     let interface = |error: feeds::FeedError| {
         let unknown = matches!(error, feeds::FeedError::ShapeUnknown { .. });
         let error = Error::from_source(ErrorKind::Interface, error);
-        if unknown { error.with_hint("an open first extent is 1 unless told otherwise; all others are asked for") } else { error }
+        if unknown {
+            error.with_hint("an open first extent is 1 unless told otherwise; all others are asked for")
+        } else {
+            error
+        }
     };
     let specs = specs(model);
     if options.data.is_empty() {
@@ -328,19 +341,18 @@ pub fn describe_difference(verification: &Verification) -> String {
         if let Some(name) = set.comparison.missing.first() {
             return format!("only one of the models has the output `{name}`");
         }
-        for output in set.comparison.outputs.iter().filter(|output| !output.equal) {
-            if let Some(problem) = &output.problem {
-                return format!("output `{}` differs: {problem}", output.name);
-            }
-            let mut text = format!(
-                "output `{}` differs in {} of {} elements on inputs {}",
-                output.name, output.mismatches, output.elements, set.label
-            );
-            if let Some(first) = &output.first_mismatch {
-                text.push_str(&format!(": first at {:?}, {} against {}", first.index, first.expected, first.found));
-            }
-            return text;
+        let Some(output) = set.comparison.outputs.iter().find(|output| !output.equal) else { continue };
+        if let Some(problem) = &output.problem {
+            return format!("output `{}` differs: {problem}", output.name);
         }
+        let mut text = format!(
+            "output `{}` differs in {} of {} elements on inputs {}",
+            output.name, output.mismatches, output.elements, set.label
+        );
+        if let Some(first) = &output.first_mismatch {
+            text.push_str(&format!(": first at {:?}, {} against {}", first.index, first.expected, first.found));
+        }
+        return text;
     }
     "the outputs differ".to_owned()
 }

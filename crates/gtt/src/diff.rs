@@ -129,7 +129,13 @@ impl Differ<'_, '_> {
         }
     }
 
-    fn node(&mut self, place: &str, left: (&Graph, &Node), right: (&Graph, &Node), pairs: &mut Vec<(GraphId, GraphId)>) {
+    fn node(
+        &mut self,
+        place: &str,
+        left: (&Graph, &Node),
+        right: (&Graph, &Node),
+        pairs: &mut Vec<(GraphId, GraphId)>,
+    ) {
         let ((a, node), (b, other)) = (left, right);
         if node.op != other.op {
             return self.report(place, format!("op {} against {}", node.op, other.op));

@@ -65,7 +65,39 @@ pub(crate) fn probe(path: &Path) -> Result<(PathBuf, Found), Error> {
     if gtt_onnx::looks_like(&bytes) {
         return Ok((path.to_owned(), Found::Onnx));
     }
+    let detected = gtt_tf::detect(&bytes).is_some();
+    // Its reader says what is broken.
+    if !detected && path.extension().is_some_and(|extension| extension == "onnx") {
+        return Ok((path.to_owned(), Found::Onnx));
+    }
+    if !detected {
+        return Err(unknown(path, &bytes));
+    }
     Ok((path.to_owned(), Found::Tensorflow))
+}
+
+/// What to do with files that people have and gtt does not read.
+fn unknown(path: &Path, bytes: &[u8]) -> Error {
+    let message = format!(
+        "`{}` is no model that gtt reads: neither ONNX nor a TensorFlow GraphDef (binary or text) nor a SavedModel",
+        path.display()
+    );
+    let error = Error::new(ErrorKind::Format, message);
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if bytes.starts_with(b"\x89HDF\r\n") || name.ends_with(".keras") {
+        return error.with_hint("it is a Keras file: export it as a SavedModel first (`model.export(…)`)");
+    }
+    if bytes.get(4..8) == Some(b"TFL3") {
+        return error.with_hint("it is a TensorFlow Lite model: give the SavedModel it was converted from");
+    }
+    if bytes.starts_with(b"PK\x03\x04") {
+        return error
+            .with_hint("it is a zip file, as PyTorch saves its models: export it with `torch.onnx.export` first");
+    }
+    if name.contains(".ckpt") || name.ends_with(".index") || name.contains(".data-0") {
+        return error.with_hint("it is part of a checkpoint: freeze the graph into a GraphDef first");
+    }
+    error
 }
 
 /// The text form begins with comments and a `model` line.
@@ -122,7 +154,10 @@ fn folder(path: &Path) -> Result<(), Error> {
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let model = entry.path().join("saved_model.pb").is_file()
-                || entry.path().extension().is_some_and(|extension| extension == "onnx" || extension == "pb" || extension == "pbtxt");
+                || entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "onnx" || extension == "pb" || extension == "pbtxt");
             model.then(|| format!("`{}`", path.join(entry.file_name()).display()))
         })
         .collect();

@@ -55,10 +55,11 @@ pub use gtt_engine::{Tolerance, Verdict, Verification};
 pub use gtt_ir as ir;
 pub use gtt_rewrite as rewrite;
 pub use gtt_rewrite::{
-    Error as PassError, Event, Numerics, PassInfo, Pipeline, Preset, Outcome as StepOutcome, Registry, Report, StepReport,
+    Error as PassError, Event, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,
+    StepReport,
 };
 pub use interface::{Interface, likely_interface};
-pub use load::{Loader, SignatureSummary, Source, nodes};
+pub use load::{Loader, SignatureSummary, Source, main_file_bytes, nodes};
 pub use save::{ExternalData, SaveOptions, Saved};
 pub use summary::{ConstantSummary, LargeConstant, PortSummary, Summary, TypeCount};
 pub use transform::{Optimized, Transform};

@@ -53,7 +53,8 @@ impl Loader {
         let (root, found) = probe(path)?;
         let (model, format) = read(&root, found).map_err(|error| error.in_file(path))?;
         let stored = size_on_disk(&root) + external_bytes(&model);
-        let mut source = Source { model, format, path: root, stored, notes: Vec::new(), redeclared: false, guessed: false };
+        let mut source =
+            Source { model, format, path: root, stored, notes: Vec::new(), redeclared: false, guessed: false };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
         Ok(source)
     }
@@ -147,14 +148,15 @@ fn guessed(outputs: &[String]) -> String {
 }
 
 fn interface_error(error: gtt_tf::Error) -> Error {
-    Error::from_source(ErrorKind::Interface, error).with_hint("`gtt summarize --nodes MODEL` lists the names of all nodes")
+    Error::from_source(ErrorKind::Interface, error)
+        .with_hint("`gtt summarize --nodes MODEL` lists the names of all nodes")
 }
 
 pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match names.len() {
         0 => "none".to_owned(),
-        ..=10 => names.join(", "),
+        1..=10 => names.join(", "),
         more => format!("{} and {} more", names[..10].join(", "), more - 10),
     }
 }
@@ -205,7 +207,10 @@ pub(crate) fn external_bytes(model: &Model) -> u64 {
         tensor.encoded().is_some_and(|encoded| encoded.encoding == gtt_ir::Encoding::OnnxExternal)
     };
     let graphs = model.graphs().flat_map(|(_, graph)| graph.constants());
-    graphs.filter(|(_, _, constant)| outside(&constant.tensor)).map(|(_, _, constant)| constant.tensor.byte_len() as u64).sum()
+    graphs
+        .filter(|(_, _, constant)| outside(&constant.tensor))
+        .map(|(_, _, constant)| constant.tensor.byte_len() as u64)
+        .sum()
 }
 
 /// A signature of a SavedModel.
@@ -237,6 +242,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// A model that did not come from a file. It must declare its inputs and outputs.
+    pub fn from_model(model: Model) -> Self {
+        let format = if model.dialect == Dialect::Onnx { Format::Onnx } else { Format::GraphDef };
+        let stored = constant_bytes(&model);
+        Self { model, format, path: PathBuf::new(), stored, notes: Vec::new(), redeclared: true, guessed: false }
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
@@ -280,12 +292,7 @@ impl Source {
 
     /// The model's file as it is on disk, mapped; `saved_model.pb` for a SavedModel.
     pub fn main_file_bytes(&self) -> Result<bytes::Bytes, Error> {
-        let path = match self.path.join("saved_model.pb") {
-            inner if inner.is_file() => inner,
-            _ if self.path.is_dir() => self.path.join("saved_model.pbtxt"),
-            _ => self.path.clone(),
-        };
-        Ok(gtt_wire::map_file(&path)?)
+        main_file_bytes(&self.path)
     }
 
     /// Signatures of a SavedModel, sorted by name.
@@ -306,6 +313,16 @@ impl Source {
     pub fn text(&self) -> String {
         gtt_ir::text::print(&self.model)
     }
+}
+
+/// The file at a path, or the `saved_model.pb` in the folder, mapped.
+pub fn main_file_bytes(path: &Path) -> Result<bytes::Bytes, Error> {
+    let path = match path.is_dir() {
+        false => path.to_owned(),
+        true if path.join("saved_model.pb").is_file() => path.join("saved_model.pb"),
+        true => path.join("saved_model.pbtxt"),
+    };
+    Ok(gtt_wire::map_file(&path)?)
 }
 
 /// Names of all nodes and constants of the main graph with their ops, in the order of the file.

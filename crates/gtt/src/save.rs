@@ -65,13 +65,15 @@ pub(crate) fn save(model: &Model, input: Format, path: &Path, options: &SaveOpti
     let format = options.format.unwrap_or_else(|| for_output(path, input));
     if path.is_dir() && format != Format::SavedModel {
         return Err(Error::new(ErrorKind::File, format!("cannot write `{}`: it is a folder", path.display()))
-            .with_hint(format!("a {format} is one file: name it")));
+            .with_hint("name the file that is to be written"));
     }
     let bytes = match (format, model.dialect) {
         (Format::Text, _) => gtt_wire::write_atomically(path, &encode(model, format)?)?,
         (Format::Onnx, Dialect::Onnx) => write_onnx(model, path, options.external_data)?,
         (Format::SavedModel, Dialect::Tf) => gtt_tf::write(model, path, &gtt_tf::WriteOptions::default())?.bytes,
-        (Format::GraphDef | Format::GraphDefText, Dialect::Tf) => gtt_wire::write_atomically(path, &encode(model, format)?)?,
+        (Format::GraphDef | Format::GraphDefText, Dialect::Tf) => {
+            gtt_wire::write_atomically(path, &encode(model, format)?)?
+        }
         (format, _) => return Err(wrong_dialect(model, format)),
     };
     let bytes = if format == Format::SavedModel { crate::load::size_on_disk(path) } else { bytes };
@@ -104,6 +106,7 @@ pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Bytes>, Error>
 /// Constants smaller than this stay in the model when the others go outside: as ONNX's own tools do it.
 const SPLIT_FROM: usize = 1024;
 
+#[allow(clippy::field_reassign_with_default, reason = "the options have private fields")]
 fn onnx_options(external: gtt_onnx::ExternalData) -> gtt_onnx::WriteOptions {
     let mut options = gtt_onnx::WriteOptions::default();
     options.external = external;
@@ -116,7 +119,9 @@ fn write_onnx(model: &Model, path: &Path, data: ExternalData) -> Result<u64, Err
         ExternalData::Keep => gtt_onnx::ExternalData::AsRead,
         ExternalData::Always => outside,
         ExternalData::Never => gtt_onnx::ExternalData::Inline,
-        ExternalData::Auto if crate::load::constant_bytes(model) < gtt_onnx::MODEL_LIMIT / 2 => gtt_onnx::ExternalData::Inline,
+        ExternalData::Auto if crate::load::constant_bytes(model) < gtt_onnx::MODEL_LIMIT / 2 => {
+            gtt_onnx::ExternalData::Inline
+        }
         ExternalData::Auto => match gtt_onnx::encode(model, &onnx_options(gtt_onnx::ExternalData::Inline)) {
             Ok(_) => gtt_onnx::ExternalData::Inline,
             Err(_) => outside,

@@ -190,7 +190,8 @@ impl Summary {
             };
             list.push(describe_port(graph, &port.name, port.value, &ty(port.value)));
         }
-        self.outputs.extend(graph.outputs().iter().map(|port| describe_port(graph, &port.name, port.value, &ty(port.value))));
+        self.outputs
+            .extend(graph.outputs().iter().map(|port| describe_port(graph, &port.name, port.value, &ty(port.value))));
         if model.dialect != Dialect::Tf {
             return;
         }
@@ -246,7 +247,12 @@ fn describe_node(node: &Node) -> PortSummary {
         Some(Attr::Shape(Some(shape))) if placeholder => Some(dims(shape)),
         _ => None,
     };
-    PortSummary { name: node.name.to_string(), op: node.op.to_string(), dtype: dtype.map(|dtype| dtype.to_string()), shape }
+    PortSummary {
+        name: node.name.to_string(),
+        op: node.op.to_string(),
+        dtype: dtype.map(|dtype| dtype.to_string()),
+        shape,
+    }
 }
 
 fn dims(shape: &Shape) -> Vec<String> {

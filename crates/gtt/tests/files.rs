@@ -37,7 +37,10 @@ fn a_saved_model_stays_one_with_signature_and_assets() {
     let optimized = source.transform("@gtt-serving").unwrap();
     let saved = optimized.save(&out).unwrap();
     assert_eq!(saved.format, Format::SavedModel);
-    assert_eq!(fs::read(out.join("assets/labels.txt")).unwrap(), fs::read(fixture("detector/model/assets/labels.txt")).unwrap());
+    assert_eq!(
+        fs::read(out.join("assets/labels.txt")).unwrap(),
+        fs::read(fixture("detector/model/assets/labels.txt")).unwrap()
+    );
     let again = load(&out).unwrap();
     assert_eq!(again.signatures(), signatures);
     assert!(saved.bytes < load(fixture("detector/model")).unwrap().stored_bytes() * 6 / 10);

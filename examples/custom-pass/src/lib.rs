@@ -2,7 +2,8 @@
 
 use gtt::ir::{DType, Dialect, NodeId, Op, Tensor};
 use gtt::rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
+    ArgError, Args, Decline, Error, NewNode, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    apply_rules, require,
 };
 
 /// Its description: everything that is known about the pass without running it.

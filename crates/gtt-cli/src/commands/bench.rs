@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use gtt::Checker;
 
+use crate::Outcome;
 use crate::args::{Bench, Global};
 use crate::commands::{self, report, transform::verify_options};
 use crate::output::{self, DIM, Progress, Table, seconds, styled};
-use crate::Outcome;
 
 pub(crate) fn run(global: Global, args: &Bench) -> anyhow::Result<Outcome> {
     let loader = commands::loader(&args.interface);
@@ -26,7 +26,8 @@ pub(crate) fn run(global: Global, args: &Bench) -> anyhow::Result<Outcome> {
         output::emit_json(&bench)?;
         return Ok(Outcome::Ok);
     }
-    let mut table = Table::new(&["model", ">CPU a run", ">10 %", ">90 %", ">wall a run", ">runs", ">first run", ">load"]);
+    let mut table =
+        Table::new(&["model", ">CPU a run", ">10 %", ">90 %", ">wall a run", ">runs", ">first run", ">load"]);
     for timing in &bench.models {
         table.row([
             timing.label.clone(),

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::Outcome;
 use crate::args::{Diff, Global};
 use crate::commands;
 use crate::output::{self, BOLD, DIM, styled};
-use crate::Outcome;
 
 pub(crate) fn run(global: Global, args: &Diff) -> anyhow::Result<Outcome> {
     let loader = gtt::Loader::new();

@@ -39,7 +39,9 @@ pub(crate) fn run(global: Global, args: &Dump) -> anyhow::Result<Outcome> {
 
 fn find_node(graph: &Graph, name: &str) -> Option<NodeId> {
     let named = graph.nodes().find(|(_, node)| node.name == name).map(|(id, _)| id);
-    named.or_else(|| graph.nodes().find(|(_, node)| node.results().any(|value| graph.value(value).name == name)).map(|(id, _)| id))
+    named.or_else(|| {
+        graph.nodes().find(|(_, node)| node.results().any(|value| graph.value(value).name == name)).map(|(id, _)| id)
+    })
 }
 
 /// A node with its operands, attributes, results and readers.

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use anyhow::bail;
 use gtt::{PassInfo, Preset, Registry};
 
+use crate::Outcome;
 use crate::args::Explain;
 use crate::commands::passes::{PassEntry, dialects, numerics};
 use crate::output::{self, BOLD, DIM, styled};
-use crate::Outcome;
 
 pub(crate) fn run(args: &Explain) -> anyhow::Result<Outcome> {
     let registry = gtt::passes();
@@ -46,7 +46,13 @@ fn explain_pass(pass: &PassInfo) -> anyhow::Result<()> {
             traits.extend(param.required.then(|| "required".to_owned()));
             traits.extend(param.repeated.then(|| "can be repeated".to_owned()));
             traits.extend(param.default.map(|default| format!("default `{default}`")));
-            let _ = writeln!(text, "  {:<18} {} {}", param.name, param.doc, styled(DIM, format!("({})", traits.join(", "))));
+            let _ = writeln!(
+                text,
+                "  {:<18} {} {}",
+                param.name,
+                param.doc,
+                styled(DIM, format!("({})", traits.join(", ")))
+            );
         }
         text.push('\n');
     }

@@ -3,9 +3,9 @@
 use gtt::{Numerics, PassInfo};
 use serde::Serialize;
 
+use crate::Outcome;
 use crate::args::Passes;
 use crate::output::{self, BOLD, Table, styled};
-use crate::Outcome;
 
 /// A pass as JSON.
 #[derive(Serialize)]
@@ -94,12 +94,7 @@ pub(crate) fn run(args: &Passes) -> anyhow::Result<Outcome> {
     }
     let mut table = Table::new(&["pass", "models", "results", "does"]);
     for pass in passes {
-        table.row([
-            pass.name.to_owned(),
-            dialects(pass).join(", "),
-            numerics(pass.numerics),
-            pass.summary.to_owned(),
-        ]);
+        table.row([pass.name.to_owned(), dialects(pass).join(", "), numerics(pass.numerics), pass.summary.to_owned()]);
     }
     let mut text = table.render("");
     text.push('\n');
@@ -114,10 +109,13 @@ pub(crate) fn run(args: &Passes) -> anyhow::Result<Outcome> {
 }
 
 pub(crate) fn dialects(pass: &PassInfo) -> Vec<&'static str> {
-    pass.dialects.iter().map(|dialect| match dialect {
-        gtt::ir::Dialect::Onnx => "ONNX",
-        _ => "TensorFlow",
-    }).collect()
+    pass.dialects
+        .iter()
+        .map(|dialect| match dialect {
+            gtt::ir::Dialect::Onnx => "ONNX",
+            _ => "TensorFlow",
+        })
+        .collect()
 }
 
 pub(crate) fn numerics(numerics: Numerics) -> String {

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 use std::io::Write as _;
+use std::path::Path;
 
-use gtt::{BenchReport, Optimized, StepOutcome, StepReport, Verdict, Verification};
+use bytes::Bytes;
+use gtt::{BenchReport, Optimized, Saved, StepOutcome, StepReport, Verdict, Verification};
 use serde::Serialize;
 
 use crate::args::{Global, Transform};
@@ -34,21 +36,38 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    pub(crate) fn of(optimized: &Optimized, gzip: bool) -> anyhow::Result<Self> {
+    /// Measures; what was written is looked at where it lies, so that nothing is encoded twice.
+    pub(crate) fn of(optimized: &Optimized, written: Option<(&Path, &Saved)>, gzip: bool) -> anyhow::Result<Self> {
         let report = optimized.report();
-        let parts = optimized.encode()?;
-        let encoded: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let original = optimized.original();
-        let main = original.main_file_bytes()?;
+        let before_main = original.main_file_bytes()?;
         let before = original.stored_bytes();
-        let rest = before.saturating_sub(main.len() as u64);
-        let gzip = if gzip || main.len() as u64 <= GZIP_LIMIT {
-            Some(Pair { before: compressed(std::slice::from_ref(&main))?, after: compressed(&parts)? })
+        let (after, after_main) = match written {
+            Some((path, saved)) => (saved.bytes, vec![gtt::main_file_bytes(path)?]),
+            None => {
+                let parts = optimized.encode()?;
+                let encoded: u64 = parts.iter().map(|part| part.len() as u64).sum();
+                let rest = match original.format() {
+                    gtt::Format::SavedModel => before.saturating_sub(before_main.len() as u64),
+                    _ => 0,
+                };
+                (encoded + rest, parts)
+            }
+        };
+        let small = |parts: &[Bytes]| parts.iter().map(|part| part.len() as u64).sum::<u64>() <= GZIP_LIMIT;
+        let gzip = if gzip || small(std::slice::from_ref(&before_main)) && small(&after_main) {
+            let (before, after) = std::thread::scope(|scope| {
+                let before = scope.spawn(|| compressed(std::slice::from_ref(&before_main)));
+                let after = compressed(&after_main);
+                (before.join(), after)
+            });
+            let before = before.map_err(|_| anyhow::anyhow!("compressing failed"))?;
+            Some(Pair { before: before?, after: after? })
         } else {
             None
         };
         Ok(Self {
-            file: Pair { before, after: encoded + rest },
+            file: Pair { before, after },
             gzip,
             constants: Pair { before: report.before.bytes, after: report.after.bytes },
             nodes: Pair { before: report.before.nodes as u64, after: report.after.nodes as u64 },
@@ -57,7 +76,7 @@ impl Sizes {
 }
 
 /// Size after gzip at its usual level; nothing is kept.
-fn compressed<B: AsRef<[u8]>>(parts: &[B]) -> std::io::Result<u64> {
+fn compressed(parts: &[Bytes]) -> std::io::Result<u64> {
     struct Counter(u64);
     impl std::io::Write for Counter {
         fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
@@ -70,7 +89,7 @@ fn compressed<B: AsRef<[u8]>>(parts: &[B]) -> std::io::Result<u64> {
     }
     let mut encoder = flate2::write::GzEncoder::new(Counter(0), flate2::Compression::default());
     for part in parts {
-        encoder.write_all(part.as_ref())?;
+        encoder.write_all(part)?;
     }
     Ok(encoder.finish()?.0)
 }
@@ -151,7 +170,10 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         if step.rounds.is_empty() {
             fixpoint_from = lines.len() + 1;
         }
-        let same = lines.iter_mut().skip(fixpoint_from).find(|line| !each && !step.rounds.is_empty() && line.name == step.step);
+        let same = lines
+            .iter_mut()
+            .skip(fixpoint_from)
+            .find(|line| !each && !step.rounds.is_empty() && line.name == step.step);
         match same {
             Some(line) => {
                 line.last = step;
@@ -183,7 +205,8 @@ fn steps(steps: &[StepReport], each: bool) -> String {
             table.row([format!("{name} {}", styled(DIM, format!("– {brief}")))]);
             continue;
         }
-        let arrow = |before: String, after: String| if before == after { after } else { format!("{before} → {after}") };
+        let arrow =
+            |before: String, after: String| if before == after { after } else { format!("{before} → {after}") };
         let nodes = arrow(count(before.nodes as u64), count(after.nodes as u64));
         let constants = arrow(bytes(before.bytes), bytes(after.bytes));
         let some = |figure: u64| if figure == 0 { styled(DIM, "–") } else { count(figure) };

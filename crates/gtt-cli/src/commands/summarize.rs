@@ -5,10 +5,10 @@ use std::fmt::Write;
 use gtt::{PortSummary, Source, Summary};
 use serde::Serialize;
 
+use crate::Outcome;
 use crate::args::{Global, Summarize};
 use crate::commands;
 use crate::output::{self, BOLD, DIM, Table, WARN, bytes, count, styled};
-use crate::Outcome;
 
 /// The summary with what only the file knows.
 #[derive(Serialize)]
@@ -64,7 +64,9 @@ fn text(source: &Source, summary: &Summary) -> String {
     let versions: Vec<String> = summary
         .opsets
         .iter()
-        .map(|(domain, version)| format!("opset {version}{}", if domain.is_empty() { String::new() } else { format!(" of {domain}") }))
+        .map(|(domain, version)| {
+            format!("opset {version}{}", if domain.is_empty() { String::new() } else { format!(" of {domain}") })
+        })
         .collect();
     let _ = writeln!(
         text,
@@ -85,7 +87,8 @@ fn text(source: &Source, summary: &Summary) -> String {
     }
     ports(&mut text, &format!("{likely}outputs"), &summary.outputs);
     for signature in source.signatures() {
-        let _ = writeln!(text, "\n{} {}  {}", styled(BOLD, "signature"), signature.name, styled(DIM, &signature.method));
+        let _ =
+            writeln!(text, "\n{} {}  {}", styled(BOLD, "signature"), signature.name, styled(DIM, &signature.method));
         for (role, list) in [("in", &signature.inputs), ("out", &signature.outputs)] {
             for (key, tensor) in list {
                 let _ = writeln!(text, "  {role:<3}  {key} = {tensor}");
@@ -172,7 +175,10 @@ fn next_command(path: &std::path::Path, summary: &Summary, source: &Source) -> S
         false => format!("'{}'", text.replace('\'', r"'\''")),
     };
     let mut command = format!("gtt transform {}", quoted(&path.display().to_string()));
-    if !summary.interface_declared || source.format() == gtt::Format::GraphDef || source.format() == gtt::Format::GraphDefText {
+    if !summary.interface_declared
+        || source.format() == gtt::Format::GraphDef
+        || source.format() == gtt::Format::GraphDefText
+    {
         let names = |ports: &[PortSummary]| ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>().join(",");
         if !summary.inputs.is_empty() {
             let _ = write!(command, " --inputs {}", quoted(&names(&summary.inputs)));

@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gtt::{BenchReport, Checker, Event, Optimized, Source, Verdict, Verification};
 
+use crate::Outcome;
 use crate::args::{ExternalData, Feeding, Global, Interface, Transform};
 use crate::commands::{self, report};
 use crate::output::{self, Progress};
-use crate::Outcome;
 
 /// Time for measuring the speed after a comparison.
 const BENCH: Duration = Duration::from_secs(2);
@@ -69,7 +69,7 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
                         && first_changed.is_none()
                     {
                         progress.say(&format!("checking after {step}"));
-                        if checker.check(model, step.info.numerics)?.verdict == Verdict::Different {
+                        if checker.check(model, step.numerics())?.verdict == Verdict::Different {
                             first_changed = Some(step.to_string());
                         }
                     }
@@ -97,17 +97,16 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
         None => (None, None),
     };
     let outcome = outcome(args, verification.as_ref());
-    progress.say("measuring");
-    let mut sizes = report::Sizes::of(&optimized, args.gzip)?;
     let mut written = None;
     if let Some(output) = &output
         && (outcome == Outcome::Ok || args.force)
     {
         progress.say("writing");
-        let saved = optimized.save_with(output, &options)?;
-        sizes.file.after = saved.bytes;
-        written = Some(saved);
+        written = Some(optimized.save_with(output, &options)?);
     }
+    progress.say("measuring");
+    let files = output.as_deref().zip(written.as_ref());
+    let sizes = report::Sizes::of(&optimized, files, args.gzip)?;
     drop(progress);
     let run = Run { optimized: &optimized, sizes, verification, first_changed, bench, written, output };
     if args.json {
@@ -130,7 +129,10 @@ fn finish(args: &Transform, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<O
             }
         }
         Outcome::NotChecked => {
-            output::stderr(&format!("{}: equality could not be proven{unwritten}\n", output::styled(output::BAD, "error")));
+            output::stderr(&format!(
+                "{}: equality could not be proven{unwritten}\n",
+                output::styled(output::BAD, "error")
+            ));
             let hint = "--allow-unchecked goes on without proof";
             output::stderr(&format!("{}: {hint}\n", output::styled(output::GOOD, "hint")));
         }
@@ -224,7 +226,9 @@ fn check_output(path: &Path) -> anyhow::Result<()> {
         _ => Path::new("."),
     };
     match std::fs::metadata(folder) {
-        Ok(metadata) if !metadata.is_dir() => bail!("cannot write `{}`: `{}` is no folder", path.display(), folder.display()),
+        Ok(metadata) if !metadata.is_dir() => {
+            bail!("cannot write `{}`: `{}` is no folder", path.display(), folder.display())
+        }
         Ok(metadata) if metadata.permissions().readonly() => {
             bail!("cannot write `{}`: no permission to write in `{}`", path.display(), folder.display())
         }

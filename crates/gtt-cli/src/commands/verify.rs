@@ -2,10 +2,10 @@
 
 use gtt::{Checker, Numerics, Tolerance, Verdict};
 
+use crate::Outcome;
 use crate::args::{Global, Verify};
 use crate::commands::{self, report, transform::verify_options};
 use crate::output::{self, Progress};
-use crate::Outcome;
 
 pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
     let loader = commands::loader(&args.interface);
