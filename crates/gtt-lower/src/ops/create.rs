@@ -35,6 +35,9 @@ pub(crate) fn fill(builder: &mut Builder, call: &Call<'_>) -> Results {
     only(builder.natural_result(value, held.dtype, shape))
 }
 
+/// Larger tensors of equal elements are made at run time, in bytes.
+const LARGEST: usize = 1 << 20;
+
 /// The mask of a dropout that keeps everything: ones of a shape.
 pub(crate) fn mask(builder: &mut Builder, call: &Call<'_>) -> Results {
     let dims = call.input(0)?;
@@ -54,11 +57,9 @@ fn filled(
     let Some(bytes) = value.bytes() else { return decline("its element cannot be read") };
     let extents: Option<Vec<usize>> =
         shape.as_ref().and_then(|shape| shape.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect());
-    if let Some(extents) = extents {
-        return match Tensor::splat(dtype, &extents, bytes) {
-            Ok(tensor) if tensor.byte_len() <= 1 << 30 => only(builder.constant(&call.node.name, tensor)),
-            _ => decline("the tensor is too large"),
-        };
+    let tensor = extents.and_then(|extents| Tensor::splat(dtype, &extents, bytes).ok());
+    if let Some(tensor) = tensor.filter(|tensor| tensor.byte_len() <= LARGEST) {
+        return only(builder.constant(&call.node.name, tensor));
     }
     let dims = dims(builder)?;
     let Some(one) = value.reshaped(&[1]) else { return decline("its element cannot be read") };

@@ -114,7 +114,12 @@ pub(crate) fn unpack(builder: &mut Builder, call: &Call<'_>) -> Results {
     let held = builder.held(x).clone();
     let Some(shape) = held.shape.clone() else { return decline("data of unknown rank") };
     let at = axis(call.int("axis", Some(0))?, shape.len())?;
-    let Ok(count) = usize::try_from(call.int("num", None)?) else { return decline("`num` is negative") };
+    let Ok(count) = usize::try_from(call.int("num", None)?) else {
+        return decline("`num` is negative");
+    };
+    if count == 0 || count > 1 << 16 {
+        return decline("`num` is out of range");
+    }
     if shape[at].known().is_some_and(|extent| extent != count as u64) {
         return decline("`num` is not the extent of the dimension");
     }
@@ -278,8 +283,8 @@ fn mirrored_with_edge(builder: &mut Builder, x: Val, pairs: &[[i64; 2]]) -> Resu
         else {
             return decline("mode SYMMETRIC of unknown extents");
         };
-        if before > extent || after > extent {
-            return decline("the padding is longer than the data");
+        if before > extent || after > extent || extent > 1 << 20 {
+            return decline("the padding is longer than the data, or the data too long");
         }
         let inside = |place: i64| match place {
             place if place < 0 => -1 - place,

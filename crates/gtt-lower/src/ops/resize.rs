@@ -3,7 +3,8 @@
 //! For an output place `o`, extents `n` to `m` and `scale = n / m` (`(n - 1) / (m - 1)` with aligned corners), TensorFlow reads at
 //! `o scale`, or at `(o + 0.5) scale - 0.5` with half-pixel centers; nearest neighbours are the floor of that (with aligned corners
 //! the nearest, halves up; with half-pixel centers the floor of `(o + 0.5) scale`). ONNX has the same rules, but rounds the scale
-//! differently: where nearest neighbours would differ between the two, the places are computed here and gathered.
+//! differently: where nearest neighbours would differ between the two, the places are computed here and gathered. Bilinear weights
+//! differ by the rounding of the place, up to `n 2^-24` of a pixel.
 
 use gtt_ir::{Attr, Attrs, DType, Dim, Shape, Tensor, ValueId};
 
@@ -42,13 +43,16 @@ pub(crate) fn resize(builder: &mut Builder, call: &Call<'_>) -> Results {
         None => vec![Dim::Unknown; 2],
     };
     let shape: Shape = [dims[0].clone(), out[0].clone(), out[1].clone(), dims[1].clone()].into_iter().collect();
-    let fixed = |dim: &Dim| i64::try_from(dim.known()?).ok().filter(|extent| (1..1 << 24).contains(extent));
+    if dims[2..].iter().chain(&out).filter_map(Dim::known).any(|extent| !(1..1 << 16).contains(&extent)) {
+        return decline("an extent is out of range");
+    }
+    let fixed = |dim: &Dim| i64::try_from(dim.known()?).ok();
     let extents: Option<Vec<(i64, i64)>> = (0..2).map(|at| fixed(&dims[2 + at]).zip(fixed(&out[at]))).collect();
     if let Some(pairs) = &extents {
         if pairs.iter().all(|(from, to)| from == to) {
             return only(builder.hold(Form::ChannelsFirst, data, dtype, Some(shape)));
         }
-        if nearest && pairs.iter().any(|&(from, to)| places(rule, from, to) != places_by_onnx(rule, from, to)) {
+        if nearest && pairs.iter().any(|&(from, to)| Some(places(rule, from, to)) != places_by_onnx(rule, from, to)) {
             for (at, &(from, to)) in pairs.iter().enumerate() {
                 data = take(builder, data, &places(rule, from, to), 2 + at);
             }
@@ -116,16 +120,28 @@ fn places(rule: Rule, from: i64, to: i64) -> Vec<i64> {
     (0..to).map(place).collect()
 }
 
-/// The same in exact arithmetic; f32 and f64 engines agree with it unless a place is within rounding of a boundary.
-fn places_by_onnx(rule: Rule, from: i64, to: i64) -> Vec<i64> {
-    let place = |at: i64| {
+/// Where ONNX's formula reads, in exact arithmetic and as engines compute it in f32, if both agree.
+fn places_by_onnx(rule: Rule, from: i64, to: i64) -> Option<Vec<i64>> {
+    let exact = |at: i64| match rule {
+        Rule::Asymmetric => at * from / to,
+        Rule::AlignCorners if to == 1 => 0,
+        Rule::AlignCorners => (2 * at * (from - 1) + (to - 1)) / (2 * (to - 1)),
+        Rule::HalfPixel => (2 * at + 1) * from / (2 * to),
+    };
+    let scale = to as f32 / from as f32;
+    let rounded = |at: i64| {
+        let at = at as f32;
         let place = match rule {
-            Rule::Asymmetric => at * from / to,
-            Rule::AlignCorners if to == 1 => 0,
-            Rule::AlignCorners => (2 * at * (from - 1) + (to - 1)) / (2 * (to - 1)),
-            Rule::HalfPixel => (2 * at + 1) * from / (2 * to),
+            Rule::Asymmetric => (at / scale).floor(),
+            Rule::AlignCorners if to == 1 => 0.0,
+            Rule::AlignCorners => (at * (from - 1) as f32 / (to - 1) as f32).round(),
+            Rule::HalfPixel => ((at + 0.5) / scale - 0.5).round(),
         };
-        place.clamp(0, from - 1)
+        place as i64
+    };
+    let place = |at: i64| {
+        let (exact, rounded) = (exact(at).clamp(0, from - 1), rounded(at).clamp(0, from - 1));
+        (exact == rounded).then_some(exact)
     };
     (0..to).map(place).collect()
 }

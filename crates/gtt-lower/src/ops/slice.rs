@@ -71,8 +71,8 @@ impl Spec {
                 let shrink = set(shrink_mask, at);
                 let bound = |elems: &Elems| Bound { spec: at, at: elems[at].known() };
                 let stride = if shrink { 1 } else { strides[at] };
-                if stride == 0 || shrink && strides[at] <= 0 {
-                    return decline("a stride of 0, or a negative one with `shrink_axis_mask`");
+                if stride == 0 || stride.unsigned_abs() >= 1 << 31 || shrink && strides[at] <= 0 {
+                    return decline("a stride of 0 or out of range, or a negative one with `shrink_axis_mask`");
                 }
                 spec.cuts.push(Cut {
                     begin: (shrink || !set(begin_mask, at)).then(|| bound(&begin)),
@@ -151,7 +151,7 @@ pub(crate) fn strided_slice(builder: &mut Builder, call: &Call<'_>) -> Results {
                     if extent.is_some() && cut.places(extent.unwrap_or(0)).is_none() {
                         return decline("a place outside of the data");
                     }
-                    let end = if place == -1 { i64::MAX } else { place + 1 };
+                    let end = if place == -1 { i64::MAX } else { place.saturating_add(1) };
                     slicing.push(at, Elem::Known(place), None, Elem::Known(end), None, 1);
                     squeezed.push(at);
                 }
@@ -317,6 +317,9 @@ fn element(builder: &mut Builder, vector: Val, at: usize) -> Result<ValueId, Why
     let value = builder.wide(vector)?;
     if rank == Some(0) {
         return Ok(builder.unsqueeze(value, &[0]));
+    }
+    if builder.held(vector).shape.as_deref() == Some([Dim::Known(1)].as_slice()) {
+        return Ok(value);
     }
     let places = builder.i64s(&[at as i64]);
     let shape: Shape = [Dim::Known(1)].into_iter().collect();
