@@ -8,7 +8,7 @@ use gtt_rewrite::{Numerics, Pipeline, Report, Runner, StepReport};
 
 use crate::case::Case;
 use crate::kit::{Judgement, Kit};
-use crate::settle::{drop_dangling_classes, settle_port_names};
+use crate::settle::settle;
 
 /// A contract that did not hold, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,9 +182,8 @@ fn file_contract(kit: &Kit, model: &Model, when: &str) -> Result<(), Failure> {
         };
         let read = trip(model)?;
         let mut expected = model.clone();
-        drop_dangling_classes(&mut expected);
         // A port that needs an `Identity` in the file: the file's own form must then be stable.
-        let (expected, read) = if settle_port_names(&mut expected) { (expected, read) } else { (trip(&read)?, read) };
+        let (expected, read) = if settle(&mut expected) { (expected, read) } else { (trip(&read)?, read) };
         let options = PrintOptions::default().as_file(model.dialect);
         if let Some(difference) = text::difference_with(&expected, &read, &options) {
             return fail(format!("{when}, {} does not give the model back: {difference}", codec.name()));

@@ -3,74 +3,41 @@
 //! A file has no names of ports apart from names of values: an exporter renames the value of a port, or puts an `Identity` in
 //! between. TensorFlow refuses graphs with colocation requests (`_class`) for nodes that are gone: the exporter drops them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gtt_ir::{Attr, Def, Dialect, Graph, Model, Name, NodeId, Use, ValueId};
+use bytes::Bytes;
+use gtt_ir::{Attr, Def, Dialect, Graph, GraphId, Model, Name, NodeId, Use, ValueId};
 
-/// Drops `loc:@name` entries that name nothing, from nodes and constants.
-pub(crate) fn drop_dangling_classes(model: &mut Model) {
-    if model.dialect != Dialect::Tf {
-        return;
-    }
-    let main = model.main_id();
-    let graph = model.main();
-    let nodes = graph.nodes().map(|(_, node)| node.name.clone());
-    let names: BTreeSet<Name> = nodes.chain(graph.constants().map(|(_, value, _)| value.name.clone())).collect();
-    let left = |value: Option<&Attr>| -> Option<Vec<bytes::Bytes>> {
-        let Some(Attr::Strs(entries)) = value else { return None };
-        let known = |entry: &&bytes::Bytes| {
-            let name = entry.strip_prefix(b"loc:@").map(|name| std::str::from_utf8(name).unwrap_or_default());
-            name.is_none_or(|name| names.contains(name))
-        };
-        let left: Vec<_> = entries.iter().filter(known).cloned().collect();
-        (left.len() < entries.len()).then_some(left)
-    };
-    let stale: Vec<(NodeId, Vec<bytes::Bytes>)> =
-        graph.nodes().filter_map(|(id, node)| Some((id, left(node.attr("_class"))?))).collect();
-    let constants = graph.constants().filter_map(|(id, _, constant)| {
-        let mut constant = constant.clone();
-        let meta = constant.meta.as_mut()?;
-        match left(meta.attrs.get("_class"))? {
-            left if left.is_empty() => drop(meta.attrs.remove("_class")),
-            left => meta.attrs.set("_class", Attr::Strs(left)),
-        }
-        Some((id, constant))
-    });
-    let constants: Vec<_> = constants.collect();
-    let mut edit = model.edit(main);
-    for (node, left) in stale {
-        match left.is_empty() {
-            true => drop(edit.remove_attr(node, "_class")),
-            false => edit.set_attr(node, "_class", Attr::Strs(left)),
-        }
-    }
-    for (value, constant) in constants {
-        edit.set_constant(value, constant);
-    }
-}
-
-/// Renames the values of ports as an exporter would. `false` when some port needs an `Identity`.
-pub(crate) fn settle_port_names(model: &mut Model) -> bool {
+/// Renames the values of ports as an exporter would, and what refers to them. `false` when some port needs an `Identity`.
+pub(crate) fn settle(model: &mut Model) -> bool {
     let mut settled = true;
-    let graphs: Vec<_> = model.graphs().map(|(id, _)| id).collect();
+    let mut renamed = BTreeMap::new();
+    let graphs: Vec<GraphId> = model.graphs().map(|(id, _)| id).collect();
     for id in graphs {
         let graph = model.graph(id);
         let ports = graph.inputs().iter().chain(graph.outputs());
         let ports: Vec<(Name, ValueId)> = ports.map(|port| (port.name.clone(), port.value)).collect();
         for (name, value) in ports {
             let graph = model.graph(id);
-            if graph.value(value).name == name {
+            let old = graph.value(value).name.clone();
+            if old == name {
                 continue;
             }
             if !may_rename(model.dialect, graph, value, &name) {
                 settled = false;
                 continue;
             }
-            match model.graph(id).value(value).def {
-                Def::Node { node, .. } if model.dialect == Dialect::Tf => model.edit(id).set_node_name(node, name),
-                _ => model.edit(id).set_value_name(value, name),
+            match graph.value(value).def {
+                Def::Node { node, .. } if model.dialect == Dialect::Tf => {
+                    model.edit(id).set_node_name(node, name.clone())
+                }
+                _ => model.edit(id).set_value_name(value, name.clone()),
             }
+            renamed.insert(old, name);
         }
+    }
+    if model.dialect == Dialect::Tf {
+        settle_classes(model, &renamed);
     }
     settled
 }
@@ -86,4 +53,47 @@ fn may_rename(dialect: Dialect, graph: &Graph, value: ValueId, name: &Name) -> b
         _ => true,
     };
     own && public + usize::from(input) == 1 && graph.values().all(|(_, other)| other.name != *name)
+}
+
+/// Lets `loc:@name` entries of nodes and constants follow renamed nodes, and drops those that name nothing.
+fn settle_classes(model: &mut Model, renamed: &BTreeMap<Name, Name>) {
+    let main = model.main_id();
+    let graph = model.main();
+    let nodes = graph.nodes().map(|(_, node)| node.name.clone());
+    let names: BTreeSet<Name> = nodes.chain(graph.constants().map(|(_, value, _)| value.name.clone())).collect();
+    let entry = |entry: &Bytes| -> Option<Bytes> {
+        let Some(name) = entry.strip_prefix(b"loc:@").and_then(|name| std::str::from_utf8(name).ok()) else {
+            return Some(entry.clone());
+        };
+        let name = renamed.get(name).map_or(name, Name::as_str);
+        names.contains(name).then(|| format!("loc:@{name}").into())
+    };
+    // `None`: nothing to change.
+    let settled = |value: Option<&Attr>| -> Option<Vec<Bytes>> {
+        let Some(Attr::Strs(entries)) = value else { return None };
+        let left: Vec<Bytes> = entries.iter().filter_map(entry).collect();
+        (left != *entries).then_some(left)
+    };
+    let stale: Vec<(NodeId, Vec<Bytes>)> =
+        graph.nodes().filter_map(|(id, node)| Some((id, settled(node.attr("_class"))?))).collect();
+    let constants = graph.constants().filter_map(|(id, _, constant)| {
+        let mut constant = constant.clone();
+        let attrs = &mut constant.meta.as_mut()?.attrs;
+        match settled(attrs.get("_class"))? {
+            left if left.is_empty() => drop(attrs.remove("_class")),
+            left => attrs.set("_class", Attr::Strs(left)),
+        }
+        Some((id, constant))
+    });
+    let constants: Vec<_> = constants.collect();
+    let mut edit = model.edit(main);
+    for (node, left) in stale {
+        match left.is_empty() {
+            true => drop(edit.remove_attr(node, "_class")),
+            false => edit.set_attr(node, "_class", Attr::Strs(left)),
+        }
+    }
+    for (value, constant) in constants {
+        edit.set_constant(value, constant);
+    }
 }

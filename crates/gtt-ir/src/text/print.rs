@@ -290,14 +290,23 @@ impl<'m> Printer<'m> {
             Dialect::Tf => by_rank(graph),
         };
         let mut lines: Vec<Line> = initializers.into_iter().map(|(_, id)| Line::Const(id)).collect();
+        let mut waiting: FxHashSet<ValueId> = constants.iter().map(|(_, id)| *id).collect();
         let mut constants = constants.into_iter().peekable();
-        for node in nodes {
-            while let Some((_, id)) = constants.next_if(|(rank, _)| *rank <= graph.node(node).rank) {
-                lines.push(Line::Const(id));
+        for node_id in nodes {
+            let node = graph.node(node_id);
+            while let Some((_, id)) = constants.next_if(|(rank, _)| *rank < node.rank) {
+                lines.extend(waiting.remove(&id).then_some(Line::Const(id)));
             }
-            lines.push(Line::Node(node));
+            // A file in an execution order has a constant before its readers, whatever their places.
+            if self.model.dialect == Dialect::Onnx && !waiting.is_empty() {
+                let graphs = node.attrs.graphs().map(|inner| self.model.graph(inner));
+                let captured = graphs.flat_map(|inner| inner.captures().map(|(outer, _)| outer));
+                let read = node.operands().chain(captured).filter(|value| waiting.remove(value));
+                lines.extend(read.map(Line::Const));
+            }
+            lines.push(Line::Node(node_id));
         }
-        lines.extend(constants.map(|(_, id)| Line::Const(id)));
+        lines.extend(constants.filter(|(_, id)| waiting.contains(id)).map(|(_, id)| Line::Const(id)));
         lines
     }
 
