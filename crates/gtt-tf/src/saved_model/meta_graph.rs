@@ -31,7 +31,7 @@ pub(crate) struct MetaGraph {
     /// Tensors that get the paths of assets.
     pub(crate) assets: Vec<Name>,
     pub(crate) saver: Option<Saver>,
-    /// The graph begins with this many fields before it.
+    /// The file has a graph, if an empty one.
     has_graph: bool,
 }
 
