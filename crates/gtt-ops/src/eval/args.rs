@@ -93,8 +93,27 @@ impl<'a> Args<'a> {
             return self.unsupported(&format!("with {} numbers in operand {slot}", tensor.len()));
         }
         match tensor.to_i64s() {
-            Some(numbers) => Ok(numbers),
-            None => self.unsupported(&format!("with operand {slot} of type {}", tensor.dtype())),
+            Some(numbers) if tensor.dtype() != DType::Bool => Ok(numbers),
+            _ => self.unsupported(&format!("with operand {slot} of type {}", tensor.dtype())),
+        }
+    }
+
+    /// A vector of integers: shapes and the like.
+    pub(super) fn vector(self, slot: usize) -> Evaluated<Vec<i64>> {
+        if self.input(slot)?.rank() != 1 {
+            return self.undefined(&format!("operand {slot} is no vector"));
+        }
+        self.ints(slot)
+    }
+
+    /// Axes or the like that ONNX takes from an attribute before an operator set and from an operand from it on; TensorFlow, for
+    /// which `since` is 0, from the operand. `None` when they are not given.
+    pub(super) fn ints_by_version(self, name: &str, slot: usize, since: i64) -> Evaluated<Option<Vec<i64>>> {
+        match (self.is_onnx() && self.opset() < since, self.optional(slot)) {
+            (true, None) => self.ints_attr(name),
+            (true, Some(_)) => self.undefined(&format!("an operand {slot} before operator set {since}")),
+            (false, None) => Ok(None),
+            (false, Some(_)) => self.ints(slot).map(Some),
         }
     }
 

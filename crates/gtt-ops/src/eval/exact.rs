@@ -47,9 +47,16 @@ fn unknown<T>(args: Args<'_>) -> Evaluated<T> {
 }
 
 fn onnx(args: Args<'_>, name: &str) -> Evaluated<Vec<Tensor>> {
+    let since = crate::info(args.call.op).since;
+    if args.opset() < since {
+        return args.unsupported(&format!("before operator set {since}"));
+    }
     // Before operator set 7, binary ops broadcast only as attributes said.
-    let is_old_broadcast = args.opset() < 7 && args.call.attrs.get("broadcast").is_some();
-    if is_old_broadcast {
+    let shapes_differ = |a: &Tensor, b: &Tensor| a.shape() != b.shape();
+    if args.opset() < 7
+        && is_binary(name)
+        && args.optional(0).zip(args.optional(1)).is_some_and(|(a, b)| shapes_differ(a, b))
+    {
         return args.unsupported("with the broadcasting of old operator sets");
     }
     match name {
@@ -267,6 +274,27 @@ fn function(name: &str) -> Option<Function> {
         "Erf" => Function::Erf,
         _ => return None,
     })
+}
+
+/// Binary ops that are older than today's broadcasting.
+fn is_binary(name: &str) -> bool {
+    matches!(
+        name,
+        "Add"
+            | "Sub"
+            | "Mul"
+            | "Div"
+            | "Pow"
+            | "And"
+            | "Or"
+            | "Xor"
+            | "Equal"
+            | "Less"
+            | "Greater"
+            | "Max"
+            | "Min"
+            | "Sum"
+    )
 }
 
 fn one(tensor: Tensor) -> Vec<Tensor> {

@@ -36,7 +36,7 @@ fn count_dtype(args: Args<'_>) -> Evaluated<DType> {
 
 /// `Shape`, also of constants that cannot be read; ONNX `start` and `end`.
 pub(super) fn shape(args: Args<'_>) -> Results {
-    args.only(&["out_type", "start", "end"])?;
+    args.only(if args.is_onnx() { &["start", "end"] } else { &["out_type"] })?;
     let tensor = args.input(0)?;
     let rank = tensor.rank() as i64;
     let bound = |bound: i64| if bound < 0 { bound.saturating_add(rank) } else { bound }.clamp(0, rank) as usize;
@@ -89,14 +89,14 @@ pub(super) fn splat(args: Args<'_>, shape: &[usize], value: &Tensor) -> Evaluate
 /// TensorFlow `Fill`.
 pub(super) fn fill(args: Args<'_>) -> Results {
     args.only(&[])?;
-    let shape = args.extents(&args.ints(0)?)?;
+    let shape = args.extents(&args.vector(0)?)?;
     Ok(vec![splat(args, &shape, args.input(1)?)?])
 }
 
 /// ONNX `ConstantOfShape`.
 pub(super) fn constant_of_shape(args: Args<'_>) -> Results {
     args.only(&["value"])?;
-    let shape = args.extents(&args.ints(0)?)?;
+    let shape = args.extents(&args.vector(0)?)?;
     let zero = Tensor::scalar(0f32);
     let value = match args.call.attrs.get("value") {
         None => &zero,
@@ -188,7 +188,7 @@ pub(super) fn eye_like(args: Args<'_>) -> Results {
 /// TensorFlow `BroadcastArgs`.
 pub(super) fn broadcast_args(args: Args<'_>) -> Results {
     args.only(&[])?;
-    let shapes = [args.extents(&args.ints(0)?)?, args.extents(&args.ints(1)?)?];
+    let shapes = [args.extents(&args.vector(0)?)?, args.extents(&args.vector(1)?)?];
     let Some(shape) = broadcast_shapes(&shapes[0], &shapes[1]) else {
         return args.undefined("the shapes do not broadcast");
     };

@@ -159,6 +159,11 @@ impl Walk {
         Self { shape: to.to_vec(), strides: (0..to.len()).map(stride).collect(), base: 0 }
     }
 
+    /// Begins some steps further along an axis. Wraps only where there are no elements to be found.
+    pub(super) fn advance(&mut self, steps: isize, axis: usize) {
+        self.base = self.base.wrapping_add(steps.wrapping_mul(self.strides[axis]));
+    }
+
     fn count(&self) -> usize {
         product(&self.shape)
     }

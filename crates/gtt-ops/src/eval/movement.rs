@@ -29,10 +29,10 @@ pub(super) fn reshape(args: Args<'_>) -> Results {
     let tensor = args.input(0)?;
     let target = if args.is_onnx() && args.opset() < 5 {
         args.only(&["shape", "consumed_inputs"])?;
-        args.ints_attr("shape")?.unwrap_or_default()
+        args.ints_attr("shape")?.map_or_else(|| args.undefined("there is no shape"), Ok)?
     } else {
         args.only(&["allowzero"])?;
-        args.ints(1)?
+        args.vector(1)?
     };
     let keeps_zero = args.is_onnx() && args.int_attr("allowzero", 0)? == 0;
     let mut shape = Vec::with_capacity(target.len());
@@ -64,10 +64,8 @@ pub(super) fn reshape(args: Args<'_>) -> Results {
 pub(super) fn squeeze(args: Args<'_>) -> Results {
     let tensor = args.input(0)?;
     args.only(&["axes", "squeeze_dims", "axis"])?;
-    let axes = if args.optional(1).is_some() {
-        Some(args.ints(1)?)
-    } else if args.is_onnx() {
-        args.ints_attr("axes")?
+    let axes = if args.is_onnx() {
+        args.ints_by_version("axes", 1, 13)?
     } else {
         args.ints_attr("squeeze_dims")?.filter(|axes| !axes.is_empty())
     };
@@ -87,11 +85,7 @@ pub(super) fn squeeze(args: Args<'_>) -> Results {
 pub(super) fn unsqueeze(args: Args<'_>) -> Results {
     let tensor = args.input(0)?;
     args.only(&["axes"])?;
-    let axes = if args.optional(1).is_some() {
-        args.ints(1)?
-    } else {
-        args.ints_attr("axes")?.map_or_else(|| args.undefined("there are no axes"), Ok)?
-    };
+    let Some(axes) = args.ints_by_version("axes", 1, 13)? else { return args.undefined("there are no axes") };
     if axes.len() > 64 || (!args.is_onnx() && axes.len() != 1) {
         return args.undefined("too many axes");
     }
@@ -162,7 +156,7 @@ pub(super) fn slice(args: Args<'_>) -> Results {
             if begin[axis] < 0 || size < 0 || begin[axis].checked_add(size).is_none_or(|end| end > extent) {
                 return args.undefined("the slice leaves the operand");
             }
-            walk.base += begin[axis] as isize * walk.strides[axis];
+            walk.advance(begin[axis] as isize, axis);
             walk.shape.push(size as usize);
         }
         return Ok(vec![walked(args, tensor, &walk)?]);
@@ -198,7 +192,7 @@ pub(super) fn slice(args: Args<'_>) -> Results {
 
 fn narrow(walk: &mut Walk, axis: usize, begin: i64, count: u64, step: i64) {
     if count > 0 {
-        walk.base += begin as isize * walk.strides[axis];
+        walk.advance(begin as isize, axis);
     }
     walk.strides[axis] = walk.strides[axis].saturating_mul(step as isize);
     walk.shape[axis] = count as usize;
@@ -237,7 +231,8 @@ pub(super) fn strided_slice(args: Args<'_>) -> Results {
                 walk.strides.push(source[axis]);
             }
             Piece::At { index } => {
-                walk.base += source[axis] * args.axis(begin[index], extent)? as isize;
+                let at = args.axis(begin[index], extent)? as isize;
+                walk.base = walk.base.wrapping_add(source[axis].wrapping_mul(at));
             }
             Piece::Range { index, open_begin, open_end } => {
                 let bounds = ((!open_begin).then_some(begin[index]), (!open_end).then_some(end[index]));
@@ -258,7 +253,7 @@ pub(super) fn strided_slice(args: Args<'_>) -> Results {
 pub(super) fn expand(args: Args<'_>) -> Results {
     let tensor = args.input(0)?;
     args.only(&[])?;
-    let target = args.extents(&args.ints(1)?)?;
+    let target = args.extents(&args.vector(1)?)?;
     let shape = match broadcast_shapes(tensor.shape(), &target) {
         Some(shape) if args.is_onnx() || shape == target => shape,
         _ => return args.undefined(&format!("{tensor:?} does not broadcast to {target:?}")),
@@ -273,7 +268,7 @@ pub(super) fn tile(args: Args<'_>) -> Results {
     if args.is_onnx() && args.opset() < 6 {
         return args.unsupported("before operator set 6");
     }
-    let repeats = args.extents(&args.ints(1)?)?;
+    let repeats = args.extents(&args.vector(1)?)?;
     if repeats.len() != tensor.rank() {
         return args.undefined("there is not one count for each axis");
     }
@@ -367,7 +362,7 @@ fn parts(args: Args<'_>, tensor: &Tensor, axis: usize, extents: &[usize]) -> Res
     for &extent in extents {
         walk.shape[axis] = extent;
         results.push(walked(args, tensor, &walk)?);
-        walk.base += extent as isize * walk.strides[axis];
+        walk.advance(extent as isize, axis);
     }
     Ok(results)
 }
@@ -383,8 +378,7 @@ pub(super) fn split(args: Args<'_>) -> Results {
     let axis = args.axis(axis, tensor.rank())?;
     let extent = tensor.shape()[axis];
     let given = match (args.is_onnx(), args.call.op.name.as_str()) {
-        (true, _) if args.optional(1).is_some() => Some(args.ints(1)?),
-        (true, _) => args.ints_attr("split")?,
+        (true, _) => args.ints_by_version("split", 1, 13)?,
         (false, "SplitV") => Some(args.ints(1)?),
         _ => None,
     };

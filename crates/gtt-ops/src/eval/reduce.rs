@@ -31,14 +31,15 @@ struct Plan {
 fn plan(args: Args<'_>, operand: &Tensor) -> Evaluated<Option<Plan>> {
     args.only(&["axes", "keepdims", "keep_dims", "noop_with_empty_axes"])?;
     let rank = operand.rank();
-    let axes = if args.optional(1).is_some() { Some(args.ints(1)?) } else { args.ints_attr("axes")? };
+    let since = if args.call.op.name == "ReduceSum" { 13 } else { 18 };
+    let axes = args.ints_by_version("axes", 1, since)?;
     let axes = match axes {
         Some(axes) if axes.is_empty() && args.is_onnx() => None,
         axes => axes,
     };
     let axes = match axes {
         Some(axes) => args.axes(&axes, rank)?,
-        None if args.int_attr("noop_with_empty_axes", 0)? != 0 => return Ok(None),
+        None if args.opset() >= since && args.int_attr("noop_with_empty_axes", 0)? != 0 => return Ok(None),
         None if !args.is_onnx() => return args.undefined("there are no axes"),
         None => (0..rank).collect(),
     };

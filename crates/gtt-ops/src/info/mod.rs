@@ -202,6 +202,15 @@ static TF: LazyLock<Table> = LazyLock::new(|| {
     table
 });
 
+/// Every op of the tables, sorted.
+#[cfg(test)]
+pub(crate) fn all() -> Vec<Op> {
+    let onnx = ONNX.keys().map(|name| Op::onnx(name));
+    let mut all: Vec<Op> = onnx.chain(TF.keys().map(|name| Op::tf(name))).collect();
+    all.sort();
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,9 @@ use super::shapes::{self, Inferred};
 pub(super) fn infer(context: &mut Context<'_>) -> Inferred<Facts> {
     let name = context.node.op.name.as_str();
     let first = context.dtype(0);
+    if context.opset < crate::info(&context.node.op).since {
+        return Ok(Facts::new());
+    }
     match name {
         "Identity" => Ok(vec![Fact::of(context.ty(0).clone()).with(context.content(0).cloned())]),
         // Element-wise: the type of the operand.

@@ -287,17 +287,19 @@ fn shapes_of(context: &mut Context<'_>, name: &str) -> Inferred<Shapes> {
     }
 }
 
-/// The shape of a feed: its attribute's, unnamed dims named after it. Up to graph version 21, a scalar stood for an unknown shape as
-/// well; the version is not known here, so a scalar says nothing.
+/// The shape of a feed: its attribute's, unnamed dims named after it. Up to graph version 21, a scalar `Placeholder` may be one of
+/// unknown shape. The version is the operator set of the TensorFlow domain; where it is not recorded, such a scalar says nothing.
 fn placeholder(context: &mut Context<'_>) -> Option<Shape> {
+    let may_be_scalar = context.opset > 21 || !context.node.op.is_tf("Placeholder");
     let listed = match context.attr("_output_shapes") {
         Some(Attr::Shapes(list)) => list.first().cloned().flatten(),
         _ => None,
     };
-    let shape = match context.attr("shape") {
-        Some(Attr::Shape(Some(shape))) if !shape.is_empty() => Some(shape.clone()),
-        _ => listed.filter(|shape| !shape.is_empty()),
-    }?;
+    let given = match context.attr("shape") {
+        Some(Attr::Shape(Some(shape))) => Some(shape.clone()),
+        _ => None,
+    };
+    let shape = [given, listed].into_iter().flatten().find(|shape| may_be_scalar || !shape.is_empty())?;
     let name = context.node.name.as_str();
     let dim = |(axis, dim): (usize, &Dim)| match dim {
         Dim::Known(extent) => Dim::Known(*extent),
