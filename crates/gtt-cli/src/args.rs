@@ -89,6 +89,16 @@ pub(crate) struct Feeding {
     /// Inputs from NumPy's .npz (arrays by input name) or .npy instead of generated ones; can be repeated
     #[arg(long = "input-data", value_name = "FILE")]
     pub data: Vec<PathBuf>,
+}
+
+/// What counts as equal.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct Comparing {
+    /// How far outputs may differ, as a share of their largest value, instead of what the passes promise; 0 asks for identical
+    /// ones
+    #[arg(long, value_name = "X")]
+    pub tolerance: Option<f64>,
     /// Accept what the engine cannot check
     #[arg(long)]
     pub allow_unchecked: bool,
@@ -123,6 +133,8 @@ pub(crate) struct Transform {
     pub verify_each: bool,
     #[command(flatten)]
     pub feeding: Feeding,
+    #[command(flatten)]
+    pub comparing: Comparing,
     /// Do not time the models after comparing them
     #[arg(long, help_heading = "Running")]
     pub no_bench: bool,
@@ -184,9 +196,8 @@ pub(crate) struct Verify {
     pub interface: Interface,
     #[command(flatten)]
     pub feeding: Feeding,
-    /// How far outputs may differ, as a share of their largest value; 0 asks for identical ones
-    #[arg(long, value_name = "X", help_heading = "Running")]
-    pub tolerance: Option<f64>,
+    #[command(flatten)]
+    pub comparing: Comparing,
     /// Print the verdict as JSON
     #[arg(long)]
     pub json: bool,

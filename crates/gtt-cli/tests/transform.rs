@@ -205,3 +205,33 @@ fn models_with_other_weights_are_different() {
     assert_eq!(json["verdict"], "different");
     gtt(&["verify", "mnist/frozen.pb", &changed, "--tolerance", "10"]).exits(0);
 }
+
+#[test]
+fn a_difference_is_found_named_and_not_written() {
+    let out = Out::new();
+    let path = out.str("out.pb");
+    let passes = "merge_duplicate_nodes remove_nodes(op=Relu6) strip_unused_nodes";
+    let ran = gtt(&["transform", "keras/frozen.pb", "--passes", passes, "--verify", "-o", &path]).exits(2);
+    assert!(ran.out.contains("changes values by design"), "{}", ran.out);
+    let checked =
+        ["transform", "keras/frozen.pb", "--passes", passes, "--verify-each", "--tolerance", "1e-6", "-o", &path];
+    let ran = gtt(&checked).exits(1);
+    assert!(ran.out.contains("first changed by remove_nodes(op=Relu6)"), "{}", ran.out);
+    assert!(ran.err.contains("nothing was written"), "{}", ran.err);
+    assert!(out.names().is_empty());
+    let forced = gtt(&[&checked[..], &["--force"]].concat()).exits(1);
+    assert!(forced.err.contains("--force"), "{}", forced.err);
+    assert_eq!(out.names(), ["out.pb"]);
+}
+
+#[test]
+fn what_cannot_be_checked_is_never_called_equal() {
+    let out = Out::new();
+    let path = out.str("out.pb");
+    let passes = ["transform", "keras/frozen.pb", "--passes", "remove_nodes(op=Relu6)", "--verify", "-o", &path];
+    gtt(&passes).exits(2);
+    assert!(out.names().is_empty());
+    let allowed = gtt(&[&passes[..], &["--allow-unchecked"]].concat()).exits(0);
+    assert!(allowed.out.contains("not checked"), "{}", allowed.out);
+    assert_eq!(out.names(), ["out.pb"]);
+}

@@ -152,7 +152,10 @@ impl Checker {
             let reason = "the pipeline changes values by design, so no tolerance follows from it: give one".to_owned();
             return Ok(Verification::not_checked(&self.engine, tolerance, vec![reason]));
         }
-        let candidate = side(model)?;
+        let candidate = match side(model) {
+            Ok(candidate) => candidate,
+            Err(error) => return Ok(Verification::not_checked(&self.engine, tolerance, vec![error.to_string()])),
+        };
         let mut options = gtt_engine::VerifyOptions::new(tolerance);
         options.threads = self.options.threads;
         let mut whole: Option<Verification> = None;

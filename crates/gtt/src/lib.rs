@@ -53,6 +53,7 @@ pub use gtt_engine::bench::{BenchReport, Finding, Ratio, Timing};
 #[cfg(feature = "tract")]
 pub use gtt_engine::{Tolerance, Verdict, Verification};
 pub use gtt_ir as ir;
+pub use gtt_ops as ops;
 pub use gtt_rewrite as rewrite;
 pub use gtt_rewrite::{
     Error as PassError, Event, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,

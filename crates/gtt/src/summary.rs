@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gtt_ir::traverse::by_rank;
 use gtt_ir::{Attr, ConstOrigin, Dialect, Graph, GraphId, Model, Node, Shape, Type, ValueId};
-use gtt_ops::infer::Types;
+use gtt_ops::infer::{Types, without_derived_names};
 use serde::Serialize;
 
 use crate::interface::{is_placeholder, likely_interface, placeholder_type};
@@ -181,7 +181,11 @@ impl Summary {
         let types = Types::of(model);
         let ty = |value: ValueId| {
             let declared = graph.value(value).ty.merged(&placeholder_type(graph, value));
-            if declared.shape().is_some() { declared } else { declared.merged(types.get(model.main_id(), value)) }
+            if declared.shape().is_some() {
+                declared
+            } else {
+                declared.merged(&without_derived_names(types.get(model.main_id(), value)))
+            }
         };
         for port in graph.inputs() {
             let list = match crate::diff::is_required_input(graph, port.value) {

@@ -2,7 +2,8 @@
 
 use anyhow::bail;
 use gtt::ir::text::PrintOptions;
-use gtt::ir::{Attr, Graph, Model, NodeId, Tensor, ValueId};
+use gtt::ir::{Attr, Graph, GraphId, Model, NodeId, Tensor, ValueId};
+use gtt::ops::infer::{Types, without_derived_names};
 
 use crate::args::{Dump, Global};
 use crate::commands;
@@ -17,11 +18,12 @@ pub(crate) fn run(global: Global, args: &Dump) -> anyhow::Result<Outcome> {
     let model = source.model();
     for (id, graph) in model.graphs() {
         if let Some(node) = find_node(graph, name) {
-            output::emit(&around(model, &model.place(id), graph, node, args.weights))?;
+            output::emit(&around(model, id, node, args.weights))?;
             return Ok(Outcome::Ok);
         }
         if let Some((value, _, constant)) = graph.constants().find(|(_, value, _)| value.name == *name) {
-            let mut text = describe(graph, value);
+            let types = Types::of(model);
+            let mut text = describe(&types, id, graph, value);
             if args.weights {
                 text.push_str(&elements(&constant.tensor));
             }
@@ -45,11 +47,12 @@ fn find_node(graph: &Graph, name: &str) -> Option<NodeId> {
 }
 
 /// A node with its operands, attributes, results and readers.
-fn around(model: &Model, place: &str, graph: &Graph, id: NodeId, weights: bool) -> String {
-    let node = graph.node(id);
+fn around(model: &Model, id: GraphId, node: NodeId, weights: bool) -> String {
+    let (graph, place, types) = (model.graph(id), model.place(id), Types::of(model));
+    let node = graph.node(node);
     let mut text = format!("{place}/{}: {}\n", if node.name.is_empty() { "-" } else { &node.name }, node.op);
     for (slot, value) in node.inputs.iter().enumerate() {
-        let operand = value.map_or_else(|| "-\n".to_owned(), |value| describe(graph, value));
+        let operand = value.map_or_else(|| "-\n".to_owned(), |value| describe(&types, id, graph, value));
         text.push_str(&format!("  operand {slot}  {operand}"));
         if let Some(tensor) = value.and_then(|value| graph.tensor(value))
             && weights
@@ -80,7 +83,10 @@ fn around(model: &Model, place: &str, graph: &Graph, id: NodeId, weights: bool) 
         let Some(value) = value else { continue };
         let readers: Vec<String> = graph.value(*value).uses().iter().map(|used| reader(model, graph, used)).collect();
         let readers = if readers.is_empty() { "nothing".to_owned() } else { readers.join(", ") };
-        text.push_str(&format!("  result {slot}   {}             read by {readers}\n", describe(graph, *value)));
+        text.push_str(&format!(
+            "  result {slot}   {}             read by {readers}\n",
+            describe(&types, id, graph, *value)
+        ));
     }
     text
 }
@@ -113,8 +119,8 @@ fn attribute(attr: &Attr) -> String {
     }
 }
 
-fn describe(graph: &Graph, value: ValueId) -> String {
-    let ty = &graph.value(value).ty;
+fn describe(types: &Types, id: GraphId, graph: &Graph, value: ValueId) -> String {
+    let ty = graph.value(value).ty.merged(&without_derived_names(types.get(id, value)));
     let kind = if graph.tensor(value).is_some() { "const " } else { "" };
     format!("{} : {kind}{ty}\n", graph.value(value).name)
 }

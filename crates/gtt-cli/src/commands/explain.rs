@@ -8,7 +8,7 @@ use gtt::{PassInfo, Preset, Registry};
 use crate::Outcome;
 use crate::args::Explain;
 use crate::commands::passes::{PassEntry, dialects, numerics};
-use crate::output::{self, BOLD, DIM, styled};
+use crate::output::{self, BOLD, DIM, Table, styled};
 
 pub(crate) fn run(args: &Explain) -> anyhow::Result<Outcome> {
     let registry = gtt::passes();
@@ -81,12 +81,14 @@ fn explain_preset(registry: &Registry, preset: &Preset, json: bool) -> anyhow::R
     text.push('\n');
     let words = preset.pipeline.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '@' || c == '-'));
     let mut seen: Vec<&str> = Vec::new();
+    let mut table = Table::new(&["pass", "does"]);
     for pass in words.filter_map(|word| registry.pass(word)) {
         if !seen.contains(&pass.name) {
             seen.push(pass.name);
-            let _ = writeln!(text, "  {:<28} {}", styled(BOLD, pass.name), pass.summary);
+            table.row([pass.name.to_owned(), pass.summary.to_owned()]);
         }
     }
+    text.push_str(&table.render("  "));
     output::emit(&text)
 }
 

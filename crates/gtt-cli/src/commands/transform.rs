@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gtt::{BenchReport, Checker, Event, Optimized, Source, Verdict, Verification};
+use gtt::{BenchReport, Checker, Event, Optimized, Source, Tolerance, Verdict, Verification};
 
 use crate::Outcome;
-use crate::args::{ExternalData, Feeding, Global, Interface, Transform};
+use crate::args::{Comparing, ExternalData, Feeding, Global, Interface, Transform};
 use crate::commands::{self, report};
 use crate::output::{self, Progress};
 
@@ -36,7 +36,7 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let source = commands::load(global, &commands::loader(&args.interface), input)?;
     let options = save_options(args, &source)?;
     let checker = match args.verify || args.verify_each {
-        true => Some(Checker::new(&source, &verify_options(&args.feeding, &args.interface))?),
+        true => Some(Checker::new(&source, &verify_options(&args.feeding, &args.interface, Some(args.comparing)))?),
         false => None,
     };
 
@@ -144,7 +144,7 @@ fn finish(args: &Transform, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<O
 fn outcome(args: &Transform, verification: Option<&Verification>) -> Outcome {
     match verification.map(|verification| &verification.verdict) {
         Some(Verdict::Different) => Outcome::Different,
-        Some(Verdict::NotChecked { .. }) if !args.feeding.allow_unchecked => Outcome::NotChecked,
+        Some(Verdict::NotChecked { .. }) if !args.comparing.allow_unchecked => Outcome::NotChecked,
         _ => Outcome::Ok,
     }
 }
@@ -171,18 +171,24 @@ fn examine(
     Ok((Some(verification), bench))
 }
 
-pub(crate) fn verify_options(feeding: &Feeding, interface: &Interface) -> gtt::VerifyOptions {
-    let mut options = gtt::VerifyOptions::new()
-        .sets(feeding.sets as usize)
-        .seed(feeding.seed)
-        .allow_unchecked(feeding.allow_unchecked);
+/// How models are run and compared, as the arguments ask for.
+pub(crate) fn verify_options(
+    feeding: &Feeding,
+    interface: &Interface,
+    comparing: Option<Comparing>,
+) -> gtt::VerifyOptions {
+    let mut options = gtt::VerifyOptions::new().sets(feeding.sets as usize).seed(feeding.seed);
     for shape in &interface.input_shapes {
         options = options.input_shape(shape);
     }
     for path in &feeding.data {
         options = options.input_data(path);
     }
-    options
+    match comparing.and_then(|comparing| comparing.tolerance) {
+        Some(0.0) => options.tolerance(Tolerance::Exact),
+        Some(share) => options.tolerance(Tolerance::close(share)),
+        None => options,
+    }
 }
 
 fn save_options(args: &Transform, source: &Source) -> anyhow::Result<gtt::SaveOptions> {

@@ -1,6 +1,6 @@
 //! `gtt verify A B`: do two models give the same outputs?
 
-use gtt::{Checker, Numerics, Tolerance, Verdict};
+use gtt::{Checker, Numerics, Verdict};
 
 use crate::Outcome;
 use crate::args::{Global, Verify};
@@ -11,10 +11,8 @@ pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
     let loader = commands::loader(&args.interface);
     let a = commands::load(global, &loader, &args.a)?;
     let b = commands::load(global, &loader, &args.b)?;
-    let mut options = verify_options(&args.feeding, &args.interface);
-    if let Some(tolerance) = tolerance(args) {
-        options = options.tolerance(tolerance);
-    }
+    // Two files promise nothing about each other: rounding apart, the values must be the same, unless told otherwise.
+    let options = verify_options(&args.feeding, &args.interface, Some(args.comparing));
     let progress = Progress::start(global, "running both models");
     let verification = Checker::new(&a, &options)?.check(b.model(), Numerics::Exact)?;
     drop(progress);
@@ -26,16 +24,7 @@ pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
     Ok(match verification.verdict {
         Verdict::Equal => Outcome::Ok,
         Verdict::Different => Outcome::Different,
-        Verdict::NotChecked { .. } if args.feeding.allow_unchecked => Outcome::Ok,
+        Verdict::NotChecked { .. } if args.comparing.allow_unchecked => Outcome::Ok,
         Verdict::NotChecked { .. } => Outcome::NotChecked,
     })
-}
-
-/// Two files promise nothing about each other: rounding apart, the values must be the same, unless told otherwise.
-fn tolerance(args: &Verify) -> Option<Tolerance> {
-    match args.tolerance {
-        Some(0.0) => Some(Tolerance::Exact),
-        Some(relative) => Some(Tolerance::close(relative)),
-        None => None,
-    }
 }
