@@ -1,6 +1,8 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{Graph, GraphId, Node, NodeId, Site, Use, ValueId, traverse};
+use std::collections::VecDeque;
+
+use gtt_ir::{Graph, GraphId, Id as _, Node, NodeId, Site, Use, ValueId, traverse};
 use gtt_ops::Effects;
 use gtt_rewrite::{Args, ArgError, Error, Pass, PassContext, PassInfo};
 use rustc_hash::FxHashMap;
@@ -80,14 +82,18 @@ fn has_port(graph: &Graph, node: &Node) -> bool {
     node.results().any(|value| is_port(graph, value))
 }
 
-/// In execution order, so that operands are merged before their readers are compared.
+/// In execution order, so that operands are merged before their readers are compared. Where the earlier node goes (the later one
+/// is public), readers that were compared before are compared again.
 fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
     let order = traverse::topological(cx.model(), cx.graph(id))
         .map_err(|cycle| Error::failed(cx.model().place(id), format!("{} nodes lie in a cycle", cycle.len())))?;
     let mut groups: FxHashMap<u64, Vec<NodeId>> = FxHashMap::default();
-    for second in order {
+    let mut compared = vec![false; cx.graph(id).node_bound()];
+    let mut work: VecDeque<NodeId> = order.into();
+    while let Some(second) = work.pop_front() {
         let graph = cx.graph(id);
-        let node = graph.node(second);
+        let Some(node) = graph.get_node(second) else { continue };
+        let again = std::mem::replace(&mut compared[second.index()], true);
         let info = gtt_ops::info(&node.op);
         if !info.is_mergeable() {
             if info.effects == Effects::Random {
@@ -105,6 +111,7 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
         };
         let first = group[position];
         let (stays, goes) = match (has_port(graph, graph.node(first)), has_port(graph, node)) {
+            (true, true) if again => continue,
             (true, true) => {
                 cx.decline("equal_node", id, second, "both results are public");
                 continue;
@@ -119,10 +126,25 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
         if !cx.permit("equal_node", id, goes) {
             return Ok(());
         }
+        let graph = cx.graph(id);
         group[position] = stays;
+        for reader in readers(graph, goes).filter(|reader| compared[reader.index()]) {
+            if let Some(group) = groups.get_mut(&node_hash(graph.node(reader))) {
+                group.retain(|other| *other != reader);
+            }
+            work.push_back(reader);
+        }
         merge(cx, id, stays, goes);
     }
     Ok(())
+}
+
+/// Nodes that read a node's results or wait for it.
+fn readers(graph: &Graph, node: NodeId) -> impl Iterator<Item = NodeId> {
+    let node = graph.node(node);
+    let uses = node.results().flat_map(|value| graph.value(value).uses());
+    let operands = uses.filter_map(|used| if let Use::Operand { node, .. } = used { Some(*node) } else { None });
+    operands.chain(node.control_uses.iter().copied())
 }
 
 fn merge(cx: &mut PassContext<'_>, id: GraphId, stays: NodeId, goes: NodeId) {

@@ -285,6 +285,7 @@ impl<'m> Printer<'m> {
         }
         initializers.sort_unstable();
         constants.sort_unstable();
+        let onnx = self.model.dialect == Dialect::Onnx;
         let nodes = match self.model.dialect {
             Dialect::Onnx => topological(self.model, graph).unwrap_or_else(|_| by_rank(graph)),
             Dialect::Tf => by_rank(graph),
@@ -294,11 +295,12 @@ impl<'m> Printer<'m> {
         let mut constants = constants.into_iter().peekable();
         for node_id in nodes {
             let node = graph.node(node_id);
-            while let Some((_, id)) = constants.next_if(|(rank, _)| *rank < node.rank) {
+            let first = |rank: u32| if onnx { rank < node.rank } else { rank <= node.rank };
+            while let Some((_, id)) = constants.next_if(|(rank, _)| first(*rank)) {
                 lines.extend(waiting.remove(&id).then_some(Line::Const(id)));
             }
             // A file in an execution order has a constant before its readers, whatever their places.
-            if self.model.dialect == Dialect::Onnx && !waiting.is_empty() {
+            if onnx && !waiting.is_empty() {
                 let graphs = node.attrs.graphs().map(|inner| self.model.graph(inner));
                 let captured = graphs.flat_map(|inner| inner.captures().map(|(outer, _)| outer));
                 let read = node.operands().chain(captured).filter(|value| waiting.remove(value));
