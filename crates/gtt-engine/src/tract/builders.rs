@@ -13,7 +13,7 @@ use tract_onnx::tract_core::ops::cast::cast;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::array;
 
-use super::extremes;
+use super::{extremes, softplus};
 
 pub(super) type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
@@ -27,6 +27,7 @@ pub(super) static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
     framework.op_register.insert("ReduceMax", extremes::reduce_max);
     framework.op_register.insert("ReduceMin", extremes::reduce_min);
     framework.op_register.insert("Shape", build_shape);
+    framework.op_register.insert("Softplus", softplus::softplus);
     framework.op_register.insert("Size", |_, _| Ok((expand(array::Size::new(DatumType::I64)), vec![])));
     framework
 });

@@ -11,6 +11,7 @@ mod evaluator;
 mod extremes;
 mod guard;
 mod load;
+mod softplus;
 #[cfg(test)]
 mod tests;
 

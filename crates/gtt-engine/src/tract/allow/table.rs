@@ -34,7 +34,7 @@ const ARITHMETIC: &[Entry] = &[
     op("Sub", &[NUMBERS, NUMBERS]),
     op("Mul", &[NUMBERS, NUMBERS]),
     op("Div", &[NUMBERS, NUMBERS]),
-    op("Mod", &[NUMBERS, NUMBERS]).from(10).attrs(&[("fmod", FLAG)]),
+    op("Mod", &[NUMBERS, NUMBERS]).from(10).attrs(&[("fmod", FLAG)]).when(dividend_is_not_broadcast),
     op("Pow", &[FLOATS, FLOATS.and(INTS)]),
     op("Pow", &[INDEX, FLOATS.and(INDEX)]).from(12).when(power_is_not_negative),
     op("Sum", &[FLOATS]).any_count(),
@@ -93,7 +93,7 @@ const ELEMENTWISE: &[Entry] = &[
     op("ThresholdedRelu", &[FLOATS]).from(10).attrs(&[("alpha", Any)]),
     op("Elu", &[FLOATS]).attrs(&[("alpha", Any)]),
     op("Selu", &[FLOATS]).attrs(&[("alpha", Any), ("gamma", Any)]),
-    op("Celu", &[Types::of(&[DType::F32, DType::F64])]).from(12).attrs(&[("alpha", Any)]),
+    op("Celu", &[Types::of(&[DType::F32, DType::F64])]).from(12).attrs(&[("alpha", Float(1.0))]),
     op("Gelu", &[HALVES]).from(20).attrs(&[("approximate", Str(&["none", "tanh"]))]),
     op("Mish", &[FLOATS]).from(18),
     op("Sigmoid", &[FLOATS]),
@@ -123,7 +123,7 @@ const MOVEMENT: &[Entry] = &[
     op("Split", &[PLAIN]).any_results().until(12).attrs(&[("axis", Any), ("split", Any)]),
     op("Split", &[PLAIN, I64]).any_results().from(13).attrs(&[("axis", Any), ("num_outputs", Any)]).narrow(&[1]),
     op("Slice", &[PLAIN]).until(9).attrs(&[("axes", Any), ("starts", Any), ("ends", Any)]),
-    op("Slice", &[PLAIN, INDEX, INDEX, INDEX, INDEX]).from(10).omit(&[3]).narrow(&[1, 3, 4]),
+    op("Slice", &[PLAIN, INDEX, INDEX, INDEX, INDEX]).from(10).omit(&[3]).narrow(&[1, 3, 4]).when(slice_ends_are_plain),
     op("Expand", &[PLAIN, I64]).from(8).narrow(&[1]),
     op("Tile", &[PLAIN, I64]).narrow(&[1]),
     op("Pad", &[PLAIN, I64, PLAIN, INDEX])
@@ -162,8 +162,13 @@ const MOVEMENT: &[Entry] = &[
     op("Resize", &[FLOATS, FLOATS, F32, I64]).from(11).omit(&[1, 2]).attrs(RESIZE),
     op("GridSample", &[FLOATS, FLOATS]).from(16).attrs(&[
         ("align_corners", FLAG),
-        ("mode", Any),
+        ("mode", Str(&["bilinear", "linear", "nearest"])),
         ("padding_mode", Str(&["zeros", "border", "reflection"])),
+    ]),
+    op("GridSample", &[FLOATS, FLOATS]).from(16).attrs(&[
+        ("align_corners", FLAG),
+        ("mode", Str(&["bicubic", "cubic"])),
+        ("padding_mode", Str(&["zeros"])),
     ]),
     op("NonMaxSuppression", &[F32, F32, I64, F32, F32]).from(10).omit(&[2, 3]).attrs(&[("center_point_box", FLAG)]),
 ];
@@ -377,4 +382,24 @@ fn scale_is_a_power_of_two(site: &Site<'_>) -> Option<String> {
     let scales = site.constant(1).and_then(|tensor| tensor.to_f64s());
     let exact = scales.is_some_and(|scales| scales.iter().all(|x| x.is_normal() && x.to_bits() << 12 == 0));
     (!exact).then(|| "a scale that is not a constant power of two".to_owned())
+}
+
+/// tract takes the remainder for commutative and swaps its operands when the first has fewer elements.
+fn dividend_is_not_broadcast(site: &Site<'_>) -> Option<String> {
+    let shape = |slot| site.operand_type(slot)?.shape().cloned();
+    let (a, b) = (shape(0), shape(1));
+    let one = b.as_ref().is_some_and(|b| b.iter().all(|dim| dim.known() == Some(1)));
+    let same = || a.zip(b).is_some_and(|(a, b)| a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.same(b)));
+    (!one && !same()).then(|| "a divisor that may be larger than the dividend".to_owned())
+}
+
+/// tract reads the ends that exporters write for "all of it" the same way forwards and backwards; by the specification they
+/// mean the other end of the axis.
+fn slice_ends_are_plain(site: &Site<'_>) -> Option<String> {
+    let (ends, steps) = (site.ints(2)?, site.ints(4).unwrap_or_default());
+    let odd = ends.iter().enumerate().any(|(index, &end)| {
+        let forwards = steps.get(index).is_none_or(|&step| step > 0);
+        if forwards { end <= i64::MIN + 1 } else { end >= i64::from(i32::MAX) }
+    });
+    odd.then(|| "an end on the wrong side of the axis".to_owned())
 }
