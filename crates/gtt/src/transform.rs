@@ -79,7 +79,7 @@ impl Source {
     pub fn transform_with(self, transform: Transform<'_>) -> Result<Optimized, Error> {
         let mut model = self.model.clone();
         #[cfg(feature = "tract")]
-        let evaluator = gtt_engine::TractEvaluator;
+        let evaluator = gtt_ops::eval::Chain::exact_then(gtt_engine::TractEvaluator);
         let mut runner = Runner::new();
         #[cfg(feature = "tract")]
         {
