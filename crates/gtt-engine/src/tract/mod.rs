@@ -15,7 +15,7 @@ mod softplus;
 #[cfg(test)]
 mod tests;
 
-use gtt_ir::{Name, Tensor};
+use gtt_ir::{Model, Name, Tensor, Type};
 use std::sync::Arc;
 
 use tract_onnx::prelude::{IntoArcTensor, TValue, TVec};
@@ -36,9 +36,10 @@ impl Engine for Tract {
     }
 
     fn load(&self, model: &ModelFile, options: &LoadOptions) -> Result<Box<dyn Prepared>, EngineError> {
-        let decoded = gtt_onnx::decode(model.bytes().clone(), model.folder())
+        let mut decoded = gtt_onnx::decode(model.bytes().clone(), model.folder())
             .map_err(|error| EngineError::Failed { stage: "decode", message: error.to_string() })?;
         if options.trust == Trust::Proven {
+            bind_types(&mut decoded, options);
             let reasons = allow::refusals(&decoded, &options.constants);
             if !reasons.is_empty() {
                 return Err(EngineError::Unsupported { reasons });
@@ -46,6 +47,21 @@ impl Engine for Tract {
         }
         let (loaded, load_time) = Elapsed::of(|| guarded("load", || load::load(model.bytes(), &decoded, options)));
         Ok(Box::new(TractPrepared { loaded: loaded?, load_time, feeds: None, results: Vec::new() }))
+    }
+}
+
+/// Declares the inputs with the extents they will have, so that inference knows as much as tract will.
+fn bind_types(model: &mut Model, options: &LoadOptions) {
+    let main = model.main_id();
+    let mut editor = model.edit(main);
+    let bound = options.constants.iter().map(|(name, tensor)| (name, tensor.shape()));
+    let fed = options.shapes.iter().map(|(name, shape)| (name, shape.as_slice()));
+    for (name, shape) in fed.chain(bound) {
+        let Some(port) = editor.graph().inputs().iter().find(|port| port.name == *name) else { continue };
+        let value = port.value;
+        if let Some(dtype) = editor.graph().value(value).ty.dtype() {
+            editor.set_type(value, Type::fixed(dtype, shape));
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 mod entry;
 mod table;
 
-use gtt_ir::{DType, Domain, Graph, GraphId, Model, Name, Node, NodeId, Tensor, Type, ValueId, traverse};
+use gtt_ir::{DType, Dim, Domain, Graph, GraphId, Model, Name, Node, NodeId, Tensor, Type, ValueId, traverse};
 use gtt_ops::infer::Types as Inferred;
 
 use self::entry::{Entry, NEWEST};
@@ -44,6 +44,16 @@ impl Site<'_> {
 
     fn operand_dtype(&self, slot: usize) -> Option<DType> {
         self.operand_type(slot)?.dtype()
+    }
+
+    /// The extents of an operand, as far as known; `None` when not even the rank is.
+    fn extents(&self, slot: usize) -> Option<Vec<Option<u64>>> {
+        Some(self.operand_type(slot)?.shape()?.iter().map(Dim::known).collect())
+    }
+
+    /// The extents of the first result.
+    fn result_extents(&self) -> Option<Vec<Option<u64>>> {
+        Some(self.ty(self.node.output(0)?).shape()?.iter().map(Dim::known).collect())
     }
 
     /// An operand whose value is known before running.

@@ -16,6 +16,7 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("RandomUniformLike", "its values are random"),
     ("Multinomial", "its values are random"),
     ("Bernoulli", "its values are random"),
+    ("MeanVarianceNormalization", "it does not guard a variance of zero"),
 ];
 
 /// Entries of an op.
@@ -159,7 +160,7 @@ const MOVEMENT: &[Entry] = &[
         .narrow(&[1]),
     op("DepthToSpace", &[FLOATS]).attrs(&[("blocksize", Any), ("mode", Str(&["DCR", "CRD"]))]),
     op("SpaceToDepth", &[FLOATS]).attrs(&[("blocksize", Any)]),
-    op("Resize", &[FLOATS, FLOATS, F32, I64]).from(11).omit(&[1, 2]).attrs(RESIZE),
+    op("Resize", &[FLOATS, FLOATS, F32, I64]).from(11).omit(&[1, 2]).attrs(RESIZE).when(resize_is_settled),
     op("GridSample", &[FLOATS, FLOATS]).from(16).attrs(&[
         ("align_corners", FLAG),
         ("mode", Str(&["bilinear", "linear", "nearest"])),
@@ -298,7 +299,6 @@ const NETWORK: &[Entry] = &[
         ("stash_type", Int(&[1])),
     ]),
     op("LpNormalization", &[FLOATS]).attrs(&[("axis", Any), ("p", Int(&[1, 2]))]),
-    op("MeanVarianceNormalization", &[FLOATS]).from(9).attrs(&[("axes", Any)]),
     op("LRN", &[FLOATS]).attrs(&[("alpha", Any), ("beta", Any), ("bias", Any), ("size", Any)]),
     op("Softmax", &[FLOATS]).attrs(&[("axis", Any)]),
     op("LogSoftmax", &[FLOATS]).attrs(&[("axis", Any)]),
@@ -402,4 +402,34 @@ fn slice_ends_are_plain(site: &Site<'_>) -> Option<String> {
         if forwards { end <= i64::MIN + 1 } else { end >= i64::from(i32::MAX) }
     });
     odd.then(|| "an end on the wrong side of the axis".to_owned())
+}
+
+/// Where the specification leaves the mapping of coordinates open, implementations differ: corners aligned by a scale that gives no
+/// whole extent, and `pytorch_half_pixel` for an extent of 1.
+fn resize_is_settled(site: &Site<'_>) -> Option<String> {
+    let mode = site.node.attr("coordinate_transformation_mode").and_then(|attr| attr.as_str()).unwrap_or("half_pixel");
+    let (Some(before), Some(after)) = (site.extents(0), site.result_extents()) else {
+        return Some("operand 0 of unknown rank is not covered".to_owned());
+    };
+    let scales = site.constant(2).and_then(|scales| scales.to_f64s()).unwrap_or_default();
+    let whole = |(extent, scale): (&Option<u64>, &f64)| {
+        *scale == 1.0 || extent.is_some_and(|extent| (extent as f64 * scale).fract().abs() < 1e-6)
+    };
+    let kept = |(before, after): (&Option<u64>, &Option<u64>)| match (before, after) {
+        (Some(before), Some(after)) => before == after || *after > 1,
+        (None, None) => true,
+        _ => false,
+    };
+    match mode {
+        "align_corners" if !scales.is_empty() && site.node.attr("axes").is_some() => {
+            Some("`align_corners` by scales of some axes".to_owned())
+        }
+        "align_corners" if !before.iter().zip(&scales).all(whole) => {
+            Some("`align_corners` with a scale that gives no whole extent".to_owned())
+        }
+        "pytorch_half_pixel" if !before.iter().zip(&after).all(kept) => {
+            Some("`pytorch_half_pixel` for an extent of 1".to_owned())
+        }
+        _ => None,
+    }
 }
