@@ -8,7 +8,7 @@ use gtt_ir::Model;
 use gtt_wire::{Staged, map_file};
 
 use crate::decode::external::check_location;
-use crate::encode::{DataFile, WriteOptions, encode_beside};
+use crate::encode::{Beside, DataFile, WriteOptions, encode_beside};
 use crate::envelope::OnnxEnvelope;
 use crate::error::{Error, Result};
 
@@ -47,12 +47,16 @@ pub fn write(model: &Model, path: &Path, options: &WriteOptions) -> Result<Writt
         options.data_file = Some(format!("{name}.data"));
     }
     let sources = sources(model, path, folder);
+    let model_file = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let protected = sources.iter().map(|(location, _)| location.clone()).collect();
-    let encoded = encode_beside(model, &options, &protected)?;
+    let encoded = encode_beside(model, &options, &Beside { model_file, protected })?;
     let mut staged = Vec::new();
     let mut written = Written { model_bytes: 0, data_files: Vec::new() };
     for file in &encoded.data_files {
         let target = target(folder, &file.location)?;
+        if target == path {
+            return Err(Error::unsupported(format!("`{}` cannot be model and data file at once", file.location)));
+        }
         let size = file.parts.iter().map(|part| part.len() as u64).sum();
         written.data_files.push((target.clone(), size));
         if is_same_file(file, &target) {

@@ -144,7 +144,9 @@ impl Data<'_> {
 }
 
 fn le_bytes<T, const N: usize>(values: Vec<T>, convert: impl Fn(T) -> [u8; N]) -> Bytes {
-    values.into_iter().flat_map(convert).collect()
+    let mut bytes = Vec::with_capacity(values.len() * N);
+    values.into_iter().for_each(|value| bytes.extend_from_slice(&convert(value)));
+    bytes.into()
 }
 
 /// Four 6-bit elements in three bytes, low bits first.

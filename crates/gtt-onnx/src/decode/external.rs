@@ -3,6 +3,7 @@
 //! A location must stay inside the model's folder: absolute paths, `..` and links that lead out are refused, because a model
 //! from the network could otherwise read any file of its user.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,14 +16,23 @@ use crate::types::text;
 /// The entries of `TensorProto.external_data` that say where the data is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reference<'b> {
-    location: &'b str,
+    /// Without `.` and doubled separators, so that a file has one name.
+    location: Cow<'b, str>,
     offset: u64,
     length: Option<u64>,
 }
 
+fn normal(location: &str) -> Cow<'_, str> {
+    if location.split('/').all(|part| !matches!(part, "" | ".")) || location.starts_with('/') {
+        return Cow::Borrowed(location);
+    }
+    let parts: Vec<&str> = location.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    Cow::Owned(parts.join("/"))
+}
+
 impl<'b> Reference<'b> {
     /// Location, offset and, if given, length.
-    pub(crate) fn parts(&self) -> (&'b str, u64, Option<u64>) {
+    pub(crate) fn into_parts(self) -> (Cow<'b, str>, u64, Option<u64>) {
         (self.location, self.offset, self.length)
     }
 
@@ -39,7 +49,7 @@ impl<'b> Reference<'b> {
         }
         let number = || value.parse::<u64>().map_err(|_| Error::invalid(format!("external data {key} `{value}`")));
         match key {
-            "location" => self.location = value,
+            "location" => self.location = normal(value),
             "offset" => self.offset = number()?,
             "length" => self.length = Some(number()?),
             _ => {}
@@ -74,7 +84,7 @@ impl ExternalFiles {
 
     /// The bytes of a tensor that needs `expected` of them.
     pub(crate) fn slice(&mut self, reference: &Reference<'_>, expected: usize) -> Result<Bytes> {
-        let location = reference.location;
+        let location = &*reference.location;
         if !self.files.contains_key(location) {
             let file = self.open(location)?;
             self.files.insert(location.to_owned(), file);
@@ -141,7 +151,7 @@ mod tests {
     use super::*;
 
     fn at(location: &str, offset: u64, length: Option<u64>) -> Reference<'_> {
-        Reference { location, offset, length }
+        Reference { location: normal(location), offset, length }
     }
 
     #[test]
@@ -151,7 +161,8 @@ mod tests {
         let mut files = ExternalFiles::new(Some(folder.path()));
         assert_eq!(files.slice(&at("data", 1, Some(2)), 2).unwrap(), [2, 3][..]);
         assert_eq!(files.slice(&at("data", 3, None), 2).unwrap(), [4, 5][..]);
-        assert_eq!(files.files["data"].extents, [(1, 2), (3, 2)]);
+        assert_eq!(files.slice(&at("./data", 0, Some(1)), 1).unwrap(), [1][..]);
+        assert_eq!(files.files["data"].extents, [(1, 2), (3, 2), (0, 1)]);
         for reference in [at("data", 4, Some(2)), at("data", u64::MAX, Some(2)), at("data", 6, Some(0))] {
             assert!(files.slice(&reference, 2).unwrap_err().to_string().contains("which has 5"));
         }

@@ -1,6 +1,6 @@
 //! `AttributeProto`.
 
-use gtt_ir::{Attr, AttrEntry, Tensor};
+use gtt_ir::{Attr, AttrEntry, Encoding, Tensor};
 use gtt_wire::Writer;
 
 use super::Encoder;
@@ -19,8 +19,8 @@ impl<'m> Encoder<'m> {
     ) -> Result<()> {
         match (&entry.value, &entry.encoded) {
             (Attr::Graph(_) | Attr::Graphs(_), _) => {}
-            (Attr::Tensor(tensor), Some(_)) if self.moves(tensor) => {}
-            (Attr::Tensors(tensors), Some(_)) if tensors.iter().any(|tensor| self.moves(tensor)) => {}
+            (Attr::Tensor(tensor), Some(_)) if is_external(tensor) => {}
+            (Attr::Tensors(tensors), Some(_)) if tensors.iter().any(is_external) => {}
             (Attr::Raw(message), None) | (_, Some(message)) => {
                 writer.bytes(5, message);
                 return Ok(());
@@ -29,11 +29,6 @@ impl<'m> Encoder<'m> {
         }
         let written = writer.try_message(5, |writer| self.attribute_fields(writer, entry, around));
         written.within(|| format!("attribute `{}`", entry.name))
-    }
-
-    /// Is the data of the tensor elsewhere in the file to be written than the message it came from says?
-    fn moves(&mut self, tensor: &Tensor) -> bool {
-        tensor.encoded().is_some_and(|encoded| encoded.encoding == gtt_ir::Encoding::OnnxExternal)
     }
 
     fn attribute_fields(&mut self, writer: &mut Writer, entry: &'m AttrEntry, around: &Around<'_, 'm>) -> Result<()> {
@@ -113,4 +108,9 @@ impl<'m> Encoder<'m> {
         }
         self.data.place(tensor, |placement| tensor_proto::write(writer, name, tensor, placement))
     }
+}
+
+/// Its data may have another place in this export.
+fn is_external(tensor: &Tensor) -> bool {
+    tensor.encoded().is_some_and(|encoded| encoded.encoding == Encoding::OnnxExternal)
 }

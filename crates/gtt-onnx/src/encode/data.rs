@@ -1,5 +1,6 @@
 //! Where the bytes of constants go: into the model or into data files beside it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -28,13 +29,22 @@ pub(crate) struct DataFiles<'m> {
     source: Option<&'m BTreeMap<String, ExternalFile>>,
     /// Locations all of whose tensors are still there: written as they were, offsets included.
     verbatim: BTreeSet<&'m str>,
-    /// Locations of the source that this export must not write another content to.
-    protected: BTreeSet<String>,
+    /// Locations that this export must not write another content to.
+    beside: &'m Beside,
     /// The name of a new data file.
     fresh: String,
     files: BTreeMap<String, Layout>,
     /// Bytes that have a place already, by address: shared constants are stored once.
     placed: FxHashMap<(usize, usize), (String, u64)>,
+}
+
+/// What is in the folder that an export goes to.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The model file itself.
+    pub(crate) model_file: Option<String>,
+    /// Data files of the model that was read, unless that is being replaced.
+    pub(crate) protected: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -50,14 +60,14 @@ impl<'m> DataFiles<'m> {
         model: &'m Model,
         mode: ExternalData,
         data_file: Option<&str>,
-        protected: &BTreeSet<String>,
+        beside: &'m Beside,
     ) -> Result<Self> {
         let source = OnnxEnvelope::of(model).map(|envelope| &envelope.external.files).filter(|files| !files.is_empty());
         let mut files = Self {
             mode,
             source,
             verbatim: BTreeSet::new(),
-            protected: protected.clone(),
+            beside,
             fresh: data_file.unwrap_or("model.onnx.data").to_owned(),
             files: BTreeMap::new(),
             placed: FxHashMap::default(),
@@ -65,7 +75,13 @@ impl<'m> DataFiles<'m> {
         if let (Some(source), ExternalData::AsRead) = (source, mode) {
             let present = present_extents(model)?;
             for (location, file) in source {
-                if file.extents.iter().all(|&(offset, length)| present.contains(&(location.clone(), offset, length))) {
+                let is_model = beside.model_file.as_ref() == Some(location);
+                if !is_model
+                    && file
+                        .extents
+                        .iter()
+                        .all(|&(offset, length)| present.contains(&(location.clone(), offset, length)))
+                {
                     files.verbatim.insert(location);
                     let copy = Layout {
                         parts: vec![file.content.clone()],
@@ -79,6 +95,12 @@ impl<'m> DataFiles<'m> {
         Ok(files)
     }
 
+    /// This location, or that of a new file where it is taken.
+    fn permitted(&self, location: &str) -> String {
+        let is_taken = self.beside.protected.contains(location) || self.beside.model_file.as_deref() == Some(location);
+        if is_taken { self.fresh.clone() } else { location.to_owned() }
+    }
+
     /// Decides where a tensor goes, and puts it there if that is a data file. `with` gets the placement.
     pub(crate) fn place<T>(&mut self, tensor: &Tensor, with: impl FnOnce(Placement<'_>) -> Result<T>) -> Result<T> {
         let encoded = tensor.encoded();
@@ -86,14 +108,14 @@ impl<'m> DataFiles<'m> {
         let location = match (self.mode, encoded.map(|encoded| encoded.encoding)) {
             (ExternalData::AsRead, Some(Encoding::OnnxExternal)) => {
                 let location = reference(encoded.map_or(&[], |encoded| &encoded.bytes))?.0;
-                if self.verbatim.contains(location) {
+                if self.verbatim.contains(&*location) {
                     return with(Placement::AsEncoded);
                 }
-                Some(if self.protected.contains(location) { self.fresh.clone() } else { location.to_owned() })
+                Some(self.permitted(&location))
             }
             (ExternalData::AsRead, None) if is_packed && tensor.byte_len() >= EXTERNAL_FROM => {
                 let first = self.source.and_then(|files| files.keys().next());
-                first.map(|first| if self.protected.contains(first) { self.fresh.clone() } else { first.clone() })
+                first.map(|first| self.permitted(first))
             }
             (ExternalData::Split { threshold }, _) if is_packed && tensor.byte_len() >= threshold => {
                 Some(self.fresh.clone())
@@ -128,7 +150,7 @@ impl<'m> DataFiles<'m> {
 }
 
 /// Location, offset and length of an external `TensorProto`.
-fn reference(message: &[u8]) -> Result<(&str, u64, Option<u64>)> {
+fn reference(message: &[u8]) -> Result<(Cow<'_, str>, u64, Option<u64>)> {
     let mut reference = Reference::default();
     for field in SliceFields::new(message) {
         let field = field?;
@@ -136,7 +158,7 @@ fn reference(message: &[u8]) -> Result<(&str, u64, Option<u64>)> {
             reference.entry(bytes(&field)?)?;
         }
     }
-    Ok(reference.parts())
+    Ok(reference.into_parts())
 }
 
 /// The extents of data files that constants of the model still have.
@@ -145,7 +167,7 @@ fn present_extents(model: &Model) -> Result<FxHashSet<(String, u64, u64)>> {
     let mut add = |tensor: &Tensor| -> Result<()> {
         if let Some(encoded) = tensor.encoded().filter(|encoded| encoded.encoding == Encoding::OnnxExternal) {
             let (location, offset, length) = reference(&encoded.bytes)?;
-            present.insert((location.to_owned(), offset, length.unwrap_or(tensor.byte_len() as u64)));
+            present.insert((location.into_owned(), offset, length.unwrap_or(tensor.byte_len() as u64)));
         }
         Ok(())
     };

@@ -5,6 +5,7 @@ use gtt_ir::{
     Type, Value, ValueId,
 };
 use gtt_wire::{SliceFields, Writer};
+use rustc_hash::FxHashSet;
 
 use super::Encoder;
 use super::names::{Names, assign};
@@ -151,6 +152,7 @@ impl<'m> Encoder<'m> {
                 }
             }
         }
+        self.needs_default_domain |= !names.identities.is_empty();
         for (name, value) in &names.identities {
             writer.try_message(tag, |writer| {
                 writer.str(1, names.of(graph, *value));
@@ -269,6 +271,9 @@ impl<'m> Encoder<'m> {
                 }
             }
         }
+        let ports = graph.outputs().iter().zip(&names.outputs);
+        let ports = ports.filter(|(port, name)| *name == names.of(graph, port.value));
+        let at_port: FxHashSet<ValueId> = ports.map(|(port, _)| port.value).collect();
         let all = self.envelope.is_none() || !entries.is_empty();
         for (id, value) in graph.values() {
             let is_result = matches!(value.def, Def::Node { .. });
@@ -276,10 +281,7 @@ impl<'m> Encoder<'m> {
             if !is_result || !known || listed.get(gtt_ir::Id::index(id)) == Some(&true) {
                 continue;
             }
-            let at_port = graph.outputs().iter().zip(&names.outputs);
-            let is_output = value.is_public()
-                && at_port.into_iter().any(|(port, name)| port.value == id && name == names.of(graph, id));
-            if !is_output {
+            if !at_port.contains(&id) {
                 info(writer, tag, names.of(graph, id), value)?;
             }
         }

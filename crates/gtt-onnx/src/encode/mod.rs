@@ -10,13 +10,13 @@ pub(crate) mod names;
 pub(crate) mod order;
 mod rest;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bytes::Bytes;
 use gtt_ir::{ConstOrigin, Def, Dialect, Domain, Graph, Model};
 use gtt_wire::{Durability, Writer};
 
+pub(crate) use self::data::Beside;
 use self::data::DataFiles;
 use crate::decode::opset as read_opset;
 use crate::envelope::{OnnxEnvelope, Style};
@@ -116,25 +116,27 @@ pub(crate) struct Encoder<'m> {
     data: DataFiles<'m>,
     /// `Constant` nodes of this size become initializers.
     spill_from: Option<usize>,
+    /// A node of the default domain was added.
+    needs_default_domain: bool,
 }
 
 /// Encodes a model of the ONNX dialect.
 pub fn encode(model: &Model, options: &WriteOptions) -> Result<Encoded> {
-    encode_beside(model, options, &BTreeSet::new())
+    encode_beside(model, options, &Beside::default())
 }
 
-/// [`encode`] where the data files `protected` belong to another model and keep their content.
-pub(crate) fn encode_beside(model: &Model, options: &WriteOptions, protected: &BTreeSet<String>) -> Result<Encoded> {
+/// [`encode`] into a folder where there are other files.
+pub(crate) fn encode_beside(model: &Model, options: &WriteOptions, beside: &Beside) -> Result<Encoded> {
     if model.dialect != Dialect::Onnx {
         return Err(Error::unsupported("the model is not in the ONNX dialect; convert it first"));
     }
-    let encoded = encode_as(model, options.external, options, protected)?;
+    let encoded = encode_as(model, options.external, options, beside)?;
     if encoded.len() <= options.limit {
         return Ok(encoded);
     }
     let size = encoded.len();
     if options.external == ExternalData::AsRead {
-        let encoded = encode_as(model, ExternalData::Split { threshold: SPLIT_FROM }, options, protected)?;
+        let encoded = encode_as(model, ExternalData::Split { threshold: SPLIT_FROM }, options, beside)?;
         if encoded.len() <= options.limit {
             return Ok(encoded);
         }
@@ -145,19 +147,15 @@ pub(crate) fn encode_beside(model: &Model, options: &WriteOptions, protected: &B
     )))
 }
 
-fn encode_as(
-    model: &Model,
-    mode: ExternalData,
-    options: &WriteOptions,
-    protected: &BTreeSet<String>,
-) -> Result<Encoded> {
+fn encode_as(model: &Model, mode: ExternalData, options: &WriteOptions, beside: &Beside) -> Result<Encoded> {
     let envelope = OnnxEnvelope::of(model);
     let mut encoder = Encoder {
         model,
         envelope,
         style: envelope.map(|envelope| envelope.style).unwrap_or_default(),
-        data: DataFiles::new(model, mode, options.data_file.as_deref(), protected)?,
+        data: DataFiles::new(model, mode, options.data_file.as_deref(), beside)?,
         spill_from: if let ExternalData::Split { threshold } = mode { Some(threshold) } else { None },
+        needs_default_domain: false,
     };
     let mut writer = Writer::new();
     encoder.model(&mut writer)?;
@@ -175,6 +173,9 @@ impl<'m> Encoder<'m> {
         let model = self.model;
         let main = writer.try_message(7, |writer| self.graph(writer, model.main_id(), None));
         main.within(|| model.main().name.to_string())?;
+        if self.needs_default_domain && !model.opsets.contains_key(&Domain::ONNX) {
+            writer.message(8, |writer| opset(writer, &Domain::ONNX, 1));
+        }
         while let Some((_, raw)) = fields.next_if(|field| field.0 < 25) {
             writer.raw(&raw);
         }

@@ -54,6 +54,27 @@ fn an_output_that_becomes_an_input_or_the_same_as_another_is_copied() {
 }
 
 #[test]
+fn a_copy_in_a_model_without_the_default_domain_imports_it() {
+    let mut model = read(&message(|w| {
+        w.int(1, 8);
+        w.message(7, |w| {
+            node(w, "A", &["x"], &["y"], |w| w.str(7, "com.example"));
+            w.str(2, "g");
+            port(w, 11, "x", &[1]);
+            port(w, 12, "y", &[1]);
+        });
+        w.message(8, |w| {
+            w.str(1, "com.example");
+            w.int(2, 1);
+        });
+    }));
+    let ((y, _), (x, _)) = (value(&model, "y"), value(&model, "x"));
+    let main = model.main_id();
+    model.edit(main).replace_uses(y, x);
+    assert_eq!(again(&model).opset(), 1);
+}
+
+#[test]
 fn a_type_that_a_pass_found_out_replaces_what_the_file_says() {
     let mut model = chain();
     let (h, _) = value(&model, "h");

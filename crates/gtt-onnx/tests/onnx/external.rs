@@ -178,3 +178,21 @@ fn broken_references_are_refused() {
     fs::write(&path, model(|w| external(w, "a", "../secret", 0, 1))).unwrap();
     assert!(read_file(&path).unwrap_err().to_string().contains("leads out of the model's folder"));
 }
+
+#[test]
+fn a_model_file_that_holds_its_own_data_is_taken_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = model(|w| {
+        node(w, "Relu", &["a"], &["y"], |_| {});
+        w.str(2, "g");
+        external(w, "a", "model.onnx", 0, 2);
+        port(w, 12, "y", &[2]);
+    });
+    let path = folder.path().join("model.onnx");
+    fs::write(&path, content).unwrap();
+    let expected = tensor(&path, "a");
+    let model = read_file(&path).unwrap();
+    write(&model, &path, &WriteOptions::default()).unwrap();
+    assert_eq!(tensor(&path, "a"), expected);
+    assert!(folder.path().join("model.onnx.data").exists());
+}

@@ -127,6 +127,19 @@ fn graphs_nested_without_end_are_refused_without_running_out_of_stack() {
     assert!(read.join().unwrap().contains("nested more than 48 deep"));
 }
 
+#[test]
+fn graphs_nested_as_deep_as_allowed_come_back_on_a_small_stack() {
+    let mut graph = message(|w| w.str(2, "innermost"));
+    for _ in 0..47 {
+        graph = message(|w| {
+            node(w, "If", &[], &[], |w| attribute(w, "then_branch", 5, |w| w.bytes(6, &graph)));
+        });
+    }
+    let content = message(|w| w.bytes(7, &graph));
+    let read = std::thread::Builder::new().stack_size(1 << 20).spawn(move || comes_back(&content)).unwrap();
+    assert_eq!(read.join().unwrap().graphs().count(), 48);
+}
+
 fn sample() -> Bytes {
     model(|w| {
         node(w, "If", &["x"], &["h"], |w| {
