@@ -17,10 +17,12 @@ fn main() -> Outcome<()> {
     {
         for line in std::fs::read_to_string(list)?.lines() {
             let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            match one(&args) {
-                Ok(()) => println!("ok\t{}", args[0]),
-                Err(error) => println!("{error}\t{}", args[0]),
-            }
+            let verdict = match std::panic::catch_unwind(|| one(&args).map_err(|error| error.to_string())) {
+                Ok(Ok(())) => "ok".to_owned(),
+                Ok(Err(error)) => error,
+                Err(_) => "panic".to_owned(),
+            };
+            println!("{verdict}\t{}", args.first().map_or("", String::as_str));
         }
         return Ok(());
     }

@@ -510,12 +510,15 @@ impl Builder {
             return value;
         }
         let ty = self.ty(value);
-        let shape = ty.shape().map(|shape| {
+        let shape = ty.shape().and_then(|shape| {
             let mut shape = shape.clone();
             for &axis in axes {
+                if axis > shape.len() {
+                    return None;
+                }
                 shape.insert(axis, gtt_ir::Dim::Known(1));
             }
-            shape
+            Some(shape)
         });
         let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
         let axes = self.i64s(&axes);

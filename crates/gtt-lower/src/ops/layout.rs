@@ -87,6 +87,9 @@ pub(crate) fn pack(builder: &mut Builder, call: &Call<'_>) -> Results {
     let mut shape = own;
     for &part in &call.inputs {
         let Some(other) = &builder.held(part).shape else { continue };
+        if other.len() != shape.len() {
+            return decline("operands of different rank");
+        }
         for (dim, other) in shape.iter_mut().zip(other) {
             if *dim == Dim::Unknown || dim.known().is_none() && other.known().is_some() {
                 *dim = other.clone();

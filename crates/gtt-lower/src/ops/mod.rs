@@ -4,6 +4,7 @@ pub(crate) mod control;
 pub(crate) mod conv;
 pub(crate) mod create;
 pub(crate) mod elementwise;
+pub(crate) mod functions;
 pub(crate) mod gather;
 pub(crate) mod layout;
 pub(crate) mod matmul;

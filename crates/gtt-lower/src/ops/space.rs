@@ -18,7 +18,8 @@ pub(crate) fn depth_to_space(builder: &mut Builder, call: &Call<'_>) -> Results 
     }
     let (data, mut dims) = data(builder, x, format, 4)?;
     let block_extent = block as u64;
-    dims[1] = dims[1].known().map_or(Dim::Unknown, |depth| Dim::Known(depth / (block_extent * block_extent)));
+    let square = block_extent.checked_mul(block_extent);
+    dims[1] = dims[1].known().zip(square).map_or(Dim::Unknown, |(depth, square)| Dim::Known(depth / square));
     for dim in &mut dims[2..] {
         *dim = dim.known().and_then(|extent| extent.checked_mul(block_extent)).map_or(Dim::Unknown, Dim::Known);
     }
