@@ -14,6 +14,8 @@ mod integer;
 mod layout;
 mod movement;
 mod reduce;
+#[cfg(test)]
+mod tests;
 
 use gtt_ir::{Attrs, Node, Op, Tensor};
 

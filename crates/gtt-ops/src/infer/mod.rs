@@ -20,6 +20,8 @@ mod onnx;
 mod shapes;
 mod sym;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tf;
 
 use gtt_ir::{Dim, GraphId, Model, Name, NodeId, Tensor, Type, ValueId};

@@ -3,7 +3,7 @@
 
 use gtt_ir::{Dim, Shape};
 
-use super::sym::{Expr, Symbols};
+use super::sym::{Expr, Symbols, is_at_most};
 use crate::slicing;
 
 pub(super) type Inferred<T> = Result<T, String>;
@@ -16,6 +16,9 @@ fn broadcast_dim(a: &Dim, b: &Dim) -> Inferred<Dim> {
         // Any extent but 1 decides: the other is the same, or 1.
         (known @ Dim::Known(_), _) | (_, known @ Dim::Known(_)) => known.clone(),
         (a, b) if a.same(b) => a.clone(),
+        // `min(512, seq)` with `seq`: they differ only where the one is more than 1 and the other more still, which is an error.
+        (a, b) if is_at_most(a, b) => b.clone(),
+        (a, b) if is_at_most(b, a) => a.clone(),
         _ => Dim::Unknown,
     })
 }
@@ -263,8 +266,14 @@ pub(super) fn sliced(
     match (number(begin), number(end)) {
         // The whole axis.
         (Some(None | Some(0)), Some(end)) if is_whole_end(end) => Ok(dim.clone()),
-        // At most the first element, of an axis that has one or none: not known.
         _ => {
+            let front = match (dim, number(begin), end) {
+                (Dim::Known(extent), Some(None | Some(0)), Some(Some(end))) => symbols.at_most(*extent, end),
+                _ => None,
+            };
+            if front.is_some() {
+                return Ok(symbols.dim(front));
+            }
             let same = |bound: Option<&Option<Expr>>| bound.and_then(|bound| bound.clone());
             match (number(begin), same(end), symbols.expr(dim)) {
                 (Some(None | Some(0)), Some(end), Some(extent)) if end == extent => Ok(dim.clone()),
@@ -338,6 +347,18 @@ mod tests {
         assert_eq!(broadcast(&dims("N"), &dims("M")), Ok(dims("?")));
         assert_eq!(broadcast(&dims("N"), &dims("4")), Ok(dims("4")));
         assert!(broadcast(&dims("2"), &dims("3")).is_err());
+    }
+
+    #[test]
+    fn a_slice_from_the_front_adds_to_what_it_was_cut_for() {
+        let mut symbols = Symbols::default();
+        let seq = Dim::Symbol(Name::new("seq"));
+        let end = symbols.expr(&seq);
+        let cut = sliced(&mut symbols, &Dim::Known(512), Some(&Some(Expr::number(0))), Some(&end), Some(1)).unwrap();
+        assert_eq!(cut.to_string(), "(min(512,seq))");
+        assert_eq!(broadcast_dim(&cut, &seq), Ok(seq.clone()));
+        let one = Dim::Symbol(Name::new("(min(1,seq))"));
+        assert_eq!(broadcast_dim(&one, &seq), Ok(Dim::Unknown));
     }
 
     #[test]

@@ -204,10 +204,27 @@ impl Symbols {
         if name.len() > MAX_TEXT { None } else { whole.add(&Expr::symbol(name)) }
     }
 
+    /// `min(number, name)`: the extent of a slice from the front. Only of a plain name.
+    pub(super) fn at_most(&self, number: u64, expr: &Expr) -> Option<Expr> {
+        let name = expr.name().filter(|name| !name.starts_with(DERIVED))?;
+        let mut text = format!("(min({number},");
+        push_name(&mut text, &name);
+        text.push_str("))");
+        (text.len() <= MAX_TEXT).then(|| Expr::symbol(Name::from(text)))
+    }
+
     /// `ceil(expr / divisor)` for a positive divisor.
     pub(super) fn ceil_div(&mut self, expr: &Expr, divisor: i64) -> Option<Expr> {
         self.floor_div(&expr.plus(divisor.checked_sub(1)?)?, divisor)
     }
+}
+
+/// A dim is the least of a number above 1 and another dim, as [`Symbols::at_most`] names it.
+pub(super) fn is_at_most(dim: &Dim, other: &Dim) -> bool {
+    let (Dim::Symbol(name), Dim::Symbol(other)) = (dim, other) else { return false };
+    let inner =
+        name.strip_prefix("(min(").and_then(|rest| rest.strip_suffix("))")).and_then(|rest| rest.split_once(','));
+    inner.is_some_and(|(number, inner)| inner == other && number.parse::<u64>().is_ok_and(|number| number > 1))
 }
 
 fn text(expr: &Expr) -> String {

@@ -5,6 +5,8 @@
 //! that begin with an underscore (`_class`, `_output_shapes` …) do not change what a node computes and are not looked at.
 
 pub mod onnx;
+#[cfg(test)]
+mod tests;
 pub mod tf;
 
 use gtt_ir::{Attr, Attrs, DType, Name};
