@@ -13,20 +13,22 @@ use tract_onnx::tract_core::ops::cast::cast;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::array;
 
-use super::{extremes, softplus};
+use super::{extremes, fence, softplus};
 
 pub(super) type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-static PLAIN: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
+pub(super) static PLAIN: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
 
 /// tract's ONNX framework with our builders in it. Made once.
 pub(super) static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
     let mut framework = tract_onnx::onnx();
     framework.op_register.insert("Cast", build_cast);
+    framework.op_register.insert("Conv", fence::conv);
     framework.op_register.insert("ConstantOfShape", build_constant_of_shape);
     framework.op_register.insert("ReduceMax", extremes::reduce_max);
     framework.op_register.insert("ReduceMin", extremes::reduce_min);
     framework.op_register.insert("Shape", build_shape);
+    framework.op_register.insert("Slice", fence::slice);
     framework.op_register.insert("Softplus", softplus::softplus);
     framework.op_register.insert("Size", |_, _| Ok((expand(array::Size::new(DatumType::I64)), vec![])));
     framework

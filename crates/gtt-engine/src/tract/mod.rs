@@ -9,6 +9,7 @@ mod builders;
 mod convert;
 mod evaluator;
 mod extremes;
+mod fence;
 mod guard;
 mod load;
 mod softplus;

@@ -1,0 +1,144 @@
+//! A fence in front of strided slices and of convolutions that skip elements.
+//!
+//! tract turns both into a down-sampling and moves that up the graph: past a softmax over the same axis, and into convolutions with
+//! `SAME` padding, which then give other values. An op that relates no axis of its result to its operand stops the move. It passes its
+//! operand on and costs nothing.
+
+use tract_onnx::model::{ParsingContext, optional_inputs};
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::ops::array::StridedSlice;
+use tract_onnx::tract_hir::tract_core::{as_op, op_as_typed_op, op_out_of_plan};
+
+use super::builders::{Built, PLAIN};
+
+pub(super) fn slice(context: &ParsingContext, node: &NodeProto) -> Built {
+    if context.onnx_operator_set_version < 10 || node.input.get(4).is_none_or(String::is_empty) {
+        return (PLAIN.op_register.0["Slice"])(context, node);
+    }
+    let mut optional = optional_inputs(node).skip(3);
+    let inner = StridedSlice {
+        begin_mask: 0,
+        end_mask: 0,
+        shrink_axis_mask: 0,
+        optional_axes_input: optional.next().flatten(),
+        optional_steps_input: optional.next().flatten(),
+    };
+    Ok((expand(FencedSlice(inner)), vec![]))
+}
+
+pub(super) fn conv(context: &ParsingContext, node: &NodeProto) -> Built {
+    let (op, closures) = (PLAIN.op_register.0["Conv"])(context, node)?;
+    let strides = node.get_attr_opt_vec::<usize>("strides")?.unwrap_or_default();
+    let dilations = node.get_attr_opt_vec::<usize>("dilations")?.unwrap_or_default();
+    let strided = strides.iter().any(|&stride| stride > 1);
+    match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
+        Some(inner) if strided => {
+            let inner = inner.clone();
+            Ok((expand(FencedConv { inner, strides, dilations }), closures))
+        }
+        _ => Ok((op, closures)),
+    }
+}
+
+fn fence(prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+    let mut fenced: TVec<OutletId> = inputs.into();
+    fenced[0] = model.wire_node(format!("{prefix}.fence"), Fence, &inputs[..1])?[0];
+    Ok(fenced)
+}
+
+#[derive(Debug, Clone)]
+struct FencedSlice(StridedSlice);
+
+impl Expansion for FencedSlice {
+    fn name(&self) -> StaticName {
+        "FencedSlice".into()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        self.0.rules(s, inputs, outputs)
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        let inputs = fence(prefix, model, inputs)?;
+        model.wire_node(prefix, self.0.clone(), &inputs)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct FencedConv {
+    inner: Box<dyn Expansion>,
+    strides: Vec<usize>,
+    dilations: Vec<usize>,
+}
+
+impl FencedConv {
+    /// Some axis of the input is only read at every so many places.
+    fn skips(&self, kernel: &[TDim]) -> bool {
+        self.strides.iter().enumerate().any(|(axis, &stride)| {
+            let dilation = self.dilations.get(axis).copied().unwrap_or(1);
+            let unit = kernel.get(axis).is_none_or(|extent| extent.is_one());
+            stride > 1 && (unit || dilation % stride == 0)
+        })
+    }
+}
+
+impl Expansion for FencedConv {
+    fn name(&self) -> StaticName {
+        self.inner.name()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        self.inner.rules(s, inputs, outputs)
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        let kernel = model.outlet_fact(inputs[1])?.shape.to_tvec();
+        if self.skips(kernel.get(2..).unwrap_or_default()) {
+            let inputs = fence(prefix, model, inputs)?;
+            return self.inner.wire(prefix, model, &inputs);
+        }
+        self.inner.wire(prefix, model, inputs)
+    }
+}
+
+#[derive(Debug, Clone, Hash, PartialEq, Eq)]
+struct Fence;
+
+impl Op for Fence {
+    fn name(&self) -> StaticName {
+        "Fence".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Fence {
+    op_out_of_plan!();
+
+    fn eval(&self, _context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        Ok(inputs)
+    }
+
+    fn forwards_input(&self) -> Option<usize> {
+        Some(0)
+    }
+}
+
+impl TypedOp for Fence {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec!(inputs[0].without_value()))
+    }
+
+    as_op!();
+}
