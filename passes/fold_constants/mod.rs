@@ -107,6 +107,16 @@ fn clear_output_shapes(cx: &mut PassContext<'_>) {
         for node in holders {
             editor.remove_attr(node, ATTRIBUTE);
         }
+        let constants = cx.graph(id).constants();
+        let holders: Vec<_> = constants
+            .filter(|(_, _, constant)| constant.meta.as_ref().is_some_and(|meta| meta.attrs.get(ATTRIBUTE).is_some()))
+            .map(|(value, _, _)| value)
+            .collect();
+        for value in holders {
+            crate::support::update_constant(cx, id, value, |meta| {
+                meta.attrs.remove(ATTRIBUTE);
+            });
+        }
     }
 }
 

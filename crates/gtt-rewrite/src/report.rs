@@ -93,9 +93,9 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Size {
-    /// Nodes; constants are not nodes, whatever the file says.
+    /// Nodes as the file counts them: TensorFlow `Const` and ONNX `Constant` nodes included, initializers not.
     pub nodes: usize,
-    /// Constants, overridable defaults included.
+    /// Constants of every form, overridable defaults included.
     pub constants: usize,
     /// Bytes the constants take in a file.
     pub bytes: u64,
@@ -114,6 +114,7 @@ impl Size {
                     _ => continue,
                 };
                 size.constants += 1;
+                size.nodes += usize::from(constant.origin != gtt_ir::ConstOrigin::Initializer);
                 size.bytes += constant.tensor.stored_len() as u64;
             }
         }
