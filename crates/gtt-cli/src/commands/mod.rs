@@ -20,11 +20,13 @@ use crate::output;
 /// A loader as the arguments ask for.
 pub(crate) fn loader(interface: &Interface) -> Loader {
     let mut loader = Loader::new();
-    if let Some(inputs) = &interface.inputs {
-        loader = loader.inputs(names(inputs));
+    // An empty list, as some recipes have it, is no list.
+    let list = |given: &Option<String>| given.as_deref().map(names).filter(|names| !names.is_empty());
+    if let Some(inputs) = list(&interface.inputs) {
+        loader = loader.inputs(inputs);
     }
-    if let Some(outputs) = &interface.outputs {
-        loader = loader.outputs(names(outputs));
+    if let Some(outputs) = list(&interface.outputs) {
+        loader = loader.outputs(outputs);
     }
     loader
 }

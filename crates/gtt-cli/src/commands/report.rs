@@ -116,7 +116,10 @@ pub(crate) fn text(run: &Run<'_>, args: &Transform, global: Global) -> String {
     let original = optimized.original();
     let _ = writeln!(text, "{}  {}", styled(BOLD, original.path().display()), styled(DIM, original.format()));
     text.push('\n');
-    text.push_str(&steps(&optimized.report().steps, global.verbose > 0));
+    match optimized.report().steps.as_slice() {
+        [] => text.push_str("no passes: the model is written as it was read\n"),
+        run => text.push_str(&steps(run, global.verbose > 0)),
+    }
     for note in notes(&optimized.report().steps) {
         let _ = writeln!(text, "  {}", styled(DIM, note));
     }
