@@ -8,10 +8,10 @@ mod allow;
 mod builders;
 mod convert;
 mod evaluator;
-mod extremes;
 mod fence;
 mod guard;
 mod load;
+mod reductions;
 mod softplus;
 #[cfg(test)]
 mod tests;
