@@ -162,6 +162,11 @@ impl Attrs {
         Self::default()
     }
 
+    /// No attributes, with room for exactly so many.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
     /// The value of the attribute of this name.
     pub fn get(&self, name: &str) -> Option<&Attr> {
         self.0.iter().find(|entry| entry.name == name).map(|entry| &entry.value)

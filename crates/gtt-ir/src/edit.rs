@@ -107,6 +107,13 @@ impl<'m> Editor<'m> {
 
     // Building
 
+    /// Makes room for so many more nodes and values, so that building a large graph does not move it about.
+    pub fn reserve(&mut self, nodes: usize, values: usize) {
+        let graph = &mut self.model.graphs[self.graph];
+        graph.nodes.reserve(nodes);
+        graph.values.reserve(values);
+    }
+
     /// Adds a node and its results.
     pub fn add_node(&mut self, spec: NodeSpec) -> NodeId {
         let graph = self.touch();

@@ -75,6 +75,11 @@ impl<I: Id, T> Arena<I, T> {
         Self { items: Vec::with_capacity(capacity), live: 0, id: PhantomData }
     }
 
+    /// Makes room for `additional` more items.
+    pub fn reserve(&mut self, additional: usize) {
+        self.items.reserve_exact(additional);
+    }
+
     /// Adds an item at the end.
     pub fn push(&mut self, item: T) -> I {
         let id = I::from_index(self.items.len());

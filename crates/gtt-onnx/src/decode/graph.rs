@@ -11,6 +11,9 @@ use crate::error::{Error, Result, Within as _};
 use crate::tensor_proto::{decode_in, decode_sparse};
 use crate::types::{bytes, contradicts, text, value_info};
 
+/// Room is made for at most so many nodes and initializers at once.
+const RESERVE: usize = 1 << 20;
+
 /// A `GraphProto` or `FunctionProto` taken apart.
 #[derive(Default)]
 pub(super) struct GraphMessage<'b> {
@@ -62,7 +65,10 @@ impl<'b> Decoder<'b> {
 
     pub(super) fn fill(&mut self, id: GraphId, graph: GraphMessage<'b>, scopes: &mut Vec<Scope<'b>>) -> Result<()> {
         let mut scope = Scope { graph: id, names: Default::default() };
-        scope.names.reserve(graph.nodes.len() + graph.initializers.len());
+        // What a file claims to have is believed up to a point.
+        let (nodes, initializers) = (graph.nodes.len().min(RESERVE), graph.initializers.len().min(RESERVE));
+        scope.names.reserve(nodes + initializers);
+        self.model.edit(id).reserve(nodes, nodes + initializers + graph.inputs.len());
         for (name, ty, message) in graph.inputs {
             if name.is_empty() {
                 return Err(Error::invalid("an input has no name"));

@@ -119,8 +119,9 @@ impl<'b> Decoder<'b> {
         }
         let op = Op::new(domain, node.op);
         let pending = body.pending.len();
-        let mut attrs = Attrs::new();
-        for attribute in std::mem::take(&mut node.attributes) {
+        let attributes = std::mem::take(&mut node.attributes);
+        let mut attrs = Attrs::with_capacity(attributes.len());
+        for attribute in attributes {
             attrs.push(self.attribute(graph, attribute, &mut body.pending)?);
         }
         let name = Name::new(node.name);
