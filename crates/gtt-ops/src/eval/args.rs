@@ -35,6 +35,9 @@ const TYPE_ATTRS: &[&str] = &[
     "dtype",
     "type",
     "Tsegments",
+    "shape_type",
+    "Tblock_shape",
+    "Tcrops",
 ];
 
 impl<'a> Args<'a> {

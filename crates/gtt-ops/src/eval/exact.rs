@@ -135,6 +135,14 @@ fn onnx(args: Args<'_>, name: &str) -> Evaluated<Vec<Tensor>> {
         "Sum" => variadic(args, Arithmetic::Add),
         "Clip" => clip(args),
         "BitwiseNot" => integral(args, Unary::Not),
+        "IsNaN" => float::classify(args, |number| number.is_nan()).map(one),
+        "IsInf" => {
+            args.only(&["detect_negative", "detect_positive"])?;
+            let (negative, positive) =
+                (args.int_attr("detect_negative", 1)? != 0, args.int_attr("detect_positive", 1)? != 0);
+            let found = |number: f64| number.is_infinite() && if number < 0.0 { negative } else { positive };
+            float::classify(args, found).map(one)
+        }
         "Neg" => unary(args, Function::Neg),
         "Abs" => unary(args, Function::Abs),
         "Sign" => unary(args, Function::Sign),
@@ -215,6 +223,7 @@ fn tf(args: Args<'_>, name: &str) -> Evaluated<Vec<Tensor>> {
         "Sub" => binary(args, Arithmetic::Sub),
         "Mul" => binary(args, Arithmetic::Mul),
         "Div" | "RealDiv" => binary(args, Arithmetic::Div),
+        "DivNoNan" => binary(args, Arithmetic::DivNoNan),
         "TruncateDiv" if !is_float(args) => binary(args, Arithmetic::Div),
         "FloorDiv" => binary(args, Arithmetic::FloorDiv),
         "FloorMod" => binary(args, Arithmetic::FloorMod),
@@ -228,6 +237,9 @@ fn tf(args: Args<'_>, name: &str) -> Evaluated<Vec<Tensor>> {
         "BitwiseXor" => binary(args, Arithmetic::Xor),
         "AddN" => variadic(args, Arithmetic::Add),
         "ClipByValue" => clip(args),
+        "IsNan" => float::classify(args, |number| number.is_nan()).map(one),
+        "IsInf" => float::classify(args, |number| number.is_infinite()).map(one),
+        "IsFinite" => float::classify(args, |number| number.is_finite()).map(one),
         "BiasAdd" | "BiasAddV1" => bias_add(args),
         "Invert" => integral(args, Unary::Not),
         "Square" => unary(args, Function::Square),

@@ -34,7 +34,13 @@ macro_rules! real {
                     Min => x.min(y),
                     SquaredDifference => (x - y) * (x - y),
                     FloorDiv => (x / y).floor(),
-                    FloorMod | And | Or | Xor | ShiftLeft | ShiftRight => return None,
+                    FloorMod => {
+                        let rest = x % y;
+                        if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
+                    }
+                    DivNoNan if y == 0.0 => 0.0,
+                    DivNoNan => x / y,
+                    And | Or | Xor | ShiftLeft | ShiftRight => return None,
                 })
             }
 
@@ -225,6 +231,15 @@ pub(super) fn unary(args: Args<'_>, function: Function, operand: &Tensor) -> Eva
         }
         other => args.unsupported(&format!("on {other}")),
     }
+}
+
+/// A Boolean for each float.
+pub(super) fn classify(args: Args<'_>, holds: impl Fn(f64) -> bool) -> Evaluated<Tensor> {
+    let operand = args.input(0)?;
+    args.check_size(DType::F64, operand.shape())?;
+    let Some(numbers) = operand.to_f64s() else { return args.unsupported(&format!("on {}", operand.dtype())) };
+    let bits: Vec<bool> = numbers.into_iter().map(holds).collect();
+    Tensor::from_bools(operand.shape(), &bits).or_else(|error| args.undefined(&error.to_string()))
 }
 
 #[cfg(test)]

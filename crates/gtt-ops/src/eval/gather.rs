@@ -249,6 +249,9 @@ pub(super) fn select(args: Args<'_>) -> Results {
 pub(super) fn nonzero(args: Args<'_>) -> Results {
     args.only(&[])?;
     let tensor = args.input(0)?;
+    if args.is_onnx() && tensor.rank() == 0 {
+        return args.unsupported("of a scalar");
+    }
     args.check_size(tensor.dtype(), tensor.shape())?;
     let nonzero: Vec<bool> = if let Some(numbers) = tensor.to_i64s() {
         numbers.iter().map(|&number| number != 0).collect()

@@ -114,6 +114,8 @@ pub(super) enum Arithmetic {
     Mul,
     /// Towards zero.
     Div,
+    /// Of floats: 0 where the divisor is.
+    DivNoNan,
     /// Towards negative infinity.
     FloorDiv,
     /// With the sign of the divisor.
@@ -148,7 +150,7 @@ fn compute<T: Int>(kind: Arithmetic, x: T, y: T) -> Option<T> {
             T::low(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
         }
         TruncMod if b != 0 => T::low(a % b),
-        Div | FloorDiv | FloorMod | TruncMod => return None,
+        Div | DivNoNan | FloorDiv | FloorMod | TruncMod => return None,
         Pow => {
             let exponent = u32::try_from(b).ok()?;
             fits(a.checked_pow(exponent)?)?

@@ -26,7 +26,7 @@ impl<'m> Driver<'_, 'm> {
         for (id, graph) in self.model.graphs() {
             let mut table = Table::new(graph.value_bound());
             for (value, definition) in graph.values() {
-                table.set(value, Fact::of(definition.ty.clone()));
+                table.set(value, Fact::of(without_names(&definition.ty)));
             }
             self.types.graphs.insert(id, table);
         }

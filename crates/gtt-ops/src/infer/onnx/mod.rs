@@ -167,7 +167,9 @@ pub(super) fn infer(context: &mut Context<'_>) -> Inferred<Facts> {
             Context::one(first, shape)
         }
         "NonZero" => {
-            let rank = context.shape(0).map_or(Dim::Unknown, |shape| Dim::Known(shape.len() as u64));
+            // A scalar is read as a vector by some.
+            let rank = context.shape(0).filter(|shape| !shape.is_empty());
+            let rank = rank.map_or(Dim::Unknown, |shape| Dim::Known(shape.len() as u64));
             Context::one(Some(DType::I64), Some(Shape::from_iter([rank, Dim::Unknown])))
         }
         "TopK" => top_k(context),

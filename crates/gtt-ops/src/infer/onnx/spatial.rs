@@ -124,6 +124,7 @@ fn conv_transpose(context: &mut Context<'_>) -> Inferred<Facts> {
         }
         let input = context.symbols.expr(&context.dim(0, axis + 2));
         let extent = match paddings[axis] {
+            Padding::Same if extra[axis] != 0 => None,
             Padding::Same => input.and_then(|input| input.times(strides[axis])),
             Padding::Fixed(begin, end) => input.and_then(|input| {
                 let kernel = context.symbols.expr(&kernels[axis])?;
