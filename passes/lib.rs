@@ -40,8 +40,8 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "default",
         summary: "what makes a model smaller and faster and keeps its results, in portable ops",
-        pipeline: "freeze_initializers \
-                   fixpoint{ fold_constants remove_nodes(op=Identity, op=StopGradient, op=Dropout) merge_duplicate_nodes } \
+        // Constants are merged last: weights that two products share cannot be scaled.
+        pipeline: "freeze_initializers fixpoint{ fold_constants remove_nodes(op=Identity, op=StopGradient, op=Dropout) } \
                    fold_batch_norms fuse_pad_and_conv fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes",
     },
     Preset {
