@@ -4,6 +4,7 @@
 mod bench;
 mod docs;
 mod new_pass;
+mod node_tests;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ enum Task {
         #[arg(long, default_value_t = 600)]
         seconds: u64,
     },
-    /// Run the ONNX backend node tests of a folder (`<kind>/<name>/model.onnx` and its data) through loader and engine
+    /// Run the ONNX backend tests of a folder (`<name>/model.onnx` and its data): round trip, engine before and after `@default`
     NodeTests {
         /// The folder
         folder: PathBuf,
@@ -94,16 +95,7 @@ fn main() -> Result<()> {
             let limit = format!("-max_total_time={seconds}");
             run(Command::new("cargo").args(["+nightly", "fuzz", "run", &target, "--", &limit]).current_dir(&root))
         }
-        Task::NodeTests { folder } => {
-            let folder = folder.canonicalize().with_context(|| format!("`{}`", folder.display()))?;
-            let examples = [("gtt-onnx", "roundtrip"), ("gtt-engine", "tract_node_tests")];
-            for (package, example) in examples {
-                println!("--- {package}: {example}");
-                let arguments = ["run", "--release", "-q", "-p", package, "--example", example, "--"];
-                run(Command::new("cargo").args(arguments).arg(&folder).current_dir(&root))?;
-            }
-            Ok(())
-        }
+        Task::NodeTests { folder } => node_tests::node_tests(&root, &folder),
     }
 }
 
