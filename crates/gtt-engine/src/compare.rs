@@ -94,8 +94,10 @@ pub struct OutputComparison {
     pub max_ulps: u64,
     /// Share of rows (along the last axis) whose largest element is at the same place; floats with more than one element a row.
     pub argmax_agreement: Option<f64>,
-    /// The output says nothing about the model: all of it NaN, or all the same.
+    /// The output tells little about the model: no element is finite, or all are the same.
     pub degenerate: Option<String>,
+    /// No element is finite, or there is none: whatever it equals, it proves nothing.
+    pub says_nothing: bool,
 }
 
 /// All outputs compared.
@@ -154,6 +156,7 @@ fn compare_output(name: &Name, expected: &Tensor, found: &Tensor, tolerance: Tol
         max_ulps: 0,
         argmax_agreement: None,
         degenerate: None,
+        says_nothing: false,
     };
     if expected.dtype() != found.dtype() || expected.shape() != found.shape() {
         output.problem = Some(format!("expected {}, found {}", expected.ty(), found.ty()));
@@ -210,6 +213,7 @@ fn floats(output: &mut OutputComparison, expected: &Tensor, a: &[f64], b: &[f64]
         output.argmax_agreement = Some(same as f64 / rows as f64);
     }
     output.degenerate = degenerate(a);
+    output.says_nothing = !a.iter().any(|x| x.is_finite());
 }
 
 fn discrete(output: &mut OutputComparison, expected: &Tensor, found: &Tensor) {
@@ -264,7 +268,8 @@ fn degenerate(elements: &[f64]) -> Option<String> {
         return Some("all elements are NaN".to_owned());
     }
     let same = elements.len() > 1 && elements.iter().all(|x| *x == elements[0]);
-    same.then(|| "all elements are the same".to_owned())
+    let infinite = elements.iter().all(|x| !x.is_finite());
+    (same || infinite).then(|| if infinite { "no element is finite" } else { "all elements are the same" }.to_owned())
 }
 
 /// First place of the largest element; NaN is never the largest.

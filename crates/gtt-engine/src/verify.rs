@@ -169,14 +169,14 @@ impl Check<'_> {
         let different = self.sets.iter().any(|set| !set.comparison.equal);
         let says_nothing = |set: &SetComparison| {
             let outputs = &set.comparison.outputs;
-            outputs.iter().all(|output| output.degenerate.as_deref().is_some_and(|why| why.contains("NaN")))
+            outputs.iter().all(|output| output.says_nothing)
         };
         let verdict = if different {
             Verdict::Different
         } else if !self.reasons.is_empty() {
             Verdict::NotChecked { reasons: self.reasons }
         } else if self.sets.iter().all(says_nothing) {
-            Verdict::NotChecked { reasons: vec!["every output is NaN on every set of inputs".to_owned()] }
+            Verdict::NotChecked { reasons: vec!["no output has a finite element on any set of inputs".to_owned()] }
         } else {
             Verdict::Equal
         };

@@ -16,7 +16,7 @@ mod softplus;
 #[cfg(test)]
 mod tests;
 
-use gtt_ir::{Model, Name, Tensor, Type};
+use gtt_ir::{DType, Model, Name, Tensor, Type};
 use std::sync::Arc;
 
 use tract_onnx::prelude::{IntoArcTensor, TValue, TVec};
@@ -47,7 +47,9 @@ impl Engine for Tract {
             }
         }
         let (loaded, load_time) = Elapsed::of(|| guarded("load", || load::load(model.bytes(), &decoded, options)));
-        Ok(Box::new(TractPrepared { loaded: loaded?, load_time, feeds: None, results: Vec::new() }))
+        let graph = decoded.main();
+        let declared = graph.outputs().iter().map(|port| graph.value(port.value).ty.dtype()).collect();
+        Ok(Box::new(TractPrepared { loaded: loaded?, load_time, declared, feeds: None, results: Vec::new() }))
     }
 }
 
@@ -69,6 +71,8 @@ fn bind_types(model: &mut Model, options: &LoadOptions) {
 struct TractPrepared {
     loaded: Loaded,
     load_time: Elapsed,
+    /// Declared element types of the outputs.
+    declared: Vec<Option<DType>>,
     feeds: Option<Vec<Arc<TractTensor>>>,
     results: Vec<Arc<TractTensor>>,
 }
@@ -129,7 +133,14 @@ impl Prepared for TractPrepared {
                 self.loaded.outputs.len()
             )));
         }
-        let named = self.loaded.outputs.iter().zip(&self.results);
-        named.map(|(name, value)| Ok((name.clone(), convert::from_tract(value).map_err(run_failed)?))).collect()
+        let mut outputs = Vec::with_capacity(self.results.len());
+        for ((name, value), declared) in self.loaded.outputs.iter().zip(&self.results).zip(&self.declared) {
+            let tensor = convert::from_tract(value).map_err(run_failed)?;
+            if declared.is_some_and(|declared| declared != tensor.dtype()) {
+                return Err(run_failed(format!("output `{name}` is {}, not as declared", tensor.ty())));
+            }
+            outputs.push((name.clone(), tensor));
+        }
+        Ok(outputs)
     }
 }

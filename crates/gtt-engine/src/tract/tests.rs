@@ -168,6 +168,67 @@ graph main(x: f32[2,2]) -> (y) {
 }
 
 #[test]
+fn large_arguments_neither_overflow_nor_vanish() {
+    let text = r#"
+model onnx {"": 17}
+graph main(x: f32[3]) -> (s, l, e) {
+  s = Softplus(x)
+  l = LogSoftmax(x)
+  e = ReduceLogSumExp(x) {keepdims=0}
+}
+"#;
+    let results = run(text, &[("x", Tensor::vector(&[100f32, -100.0, -1000.0]))]).unwrap();
+    assert_eq!(results[0], Tensor::vector(&[100f32, (-100f32).exp(), 0.0]));
+    assert_eq!(results[1], Tensor::vector(&[0f32, -200.0, -1100.0]));
+    assert_eq!(results[2], Tensor::scalar(100f32));
+}
+
+#[test]
+fn a_strided_slice_stays_behind_a_softmax() {
+    let text = r#"
+model onnx {"": 17}
+graph main(x: f32[1,4]) -> (y) {
+  p = Softmax(x) {axis=1}
+  start = const i64[1] [0]
+  end = const i64[1] [4]
+  axes = const i64[1] [1]
+  steps = const i64[1] [2]
+  y = Slice(p, start, end, axes, steps)
+}
+"#;
+    let x = Tensor::from_vec(&[1, 4], vec![1f32; 4]).unwrap();
+    assert_eq!(run(text, &[("x", x)]).unwrap()[0], Tensor::from_vec(&[1, 2], vec![0.25f32; 2]).unwrap());
+}
+
+#[test]
+fn a_convolution_that_skips_stays_behind_one_with_same_padding() {
+    let text = r#"
+model onnx {"": 17}
+graph main(x: f32[1,1,5,5]) -> (y) {
+  w = const f32[1,1,3,3] splat(1)
+  u = const f32[1,1,1,1] splat(1)
+  c = Conv(x, w) {auto_pad="SAME_UPPER", strides=[2,2]}
+  y = Conv(c, u) {strides=[2,2]}
+}
+"#;
+    let x = Tensor::from_vec(&[1, 1, 5, 5], vec![1f32; 25]).unwrap();
+    assert_eq!(run(text, &[("x", x)]).unwrap()[0], Tensor::from_vec(&[1, 1, 2, 2], vec![4f32; 4]).unwrap());
+}
+
+#[test]
+fn ops_that_random_cases_found_wrong_are_refused() {
+    let x = Tensor::vector(&[-1f32, 2.0]);
+    let celu = "model onnx {\"\": 17}\ngraph main(x: f32[2]) -> (y) {\n  y = Celu(x) {alpha=2.0}\n}\n";
+    assert!(reasons(celu, &[("x", x)]).contains("`alpha` = 2"));
+    let text = "model onnx {\"\": 17}\ngraph main(a: i64[1], b: i64[3]) -> (y) {\n  y = Mod(a, b)\n}\n";
+    let feeds = [("a", Tensor::vector(&[2i64])), ("b", Tensor::vector(&[3i64, 4, 5]))];
+    assert!(reasons(text, &feeds).contains("divisor"));
+    let text = text.replace("i64[1]", "i64[3]");
+    let feeds = [("a", Tensor::vector(&[2i64, -7, 9])), ("b", Tensor::vector(&[3i64, 4, -5]))];
+    assert_eq!(run(&text, &feeds).unwrap()[0], Tensor::vector(&[2i64, 1, -1]));
+}
+
+#[test]
 fn shape_like_inputs_are_bound_when_they_have_to_be() {
     let text = r#"
 model onnx {"": 18}
