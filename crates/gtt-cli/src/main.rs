@@ -52,7 +52,6 @@ fn main() -> ExitCode {
     }
     match run(&cli) {
         Ok(outcome) => outcome.into(),
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
             let different =
@@ -79,7 +78,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
 
 fn init_logging(global: Global) {
     let level = match global.verbose {
-        0 => "error",
+        0 => "warn",
         1 => {
             "gtt=info,gtt_cli=info,gtt_ir=info,gtt_ops=info,gtt_onnx=info,gtt_tf=info,gtt_lower=info,gtt_rewrite=info,gtt_passes=info,gtt_engine=info"
         }
@@ -112,9 +111,4 @@ fn report(error: &anyhow::Error) {
         text.push_str(&format!("{}: {hint}\n", styled(GOOD, "hint")));
     }
     output::stderr(&text);
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let kind = |cause: &(dyn std::error::Error + 'static)| Some(cause.downcast_ref::<std::io::Error>()?.kind());
-    error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe))
 }

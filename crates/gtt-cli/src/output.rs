@@ -24,12 +24,13 @@ pub(crate) fn set_colour(colour: Colour) {
     choice.write_global();
 }
 
-/// Writes to stdout. A closed pipe is an error like any other here; `main` makes it a quiet end.
+/// Writes to stdout. That nobody reads any more is no failure: the outcome still counts.
 pub(crate) fn emit(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Prints a value as JSON on stdout.

@@ -113,7 +113,9 @@ fn a_model_can_be_replaced_by_its_optimized_self() {
     let out = Out::new();
     let path = out.str("model.onnx");
     fs::copy(fixtures().join("mobilenet/model.onnx"), &path).unwrap();
-    gtt(&["transform", &path, "-o", &path, "--verify", "--no-bench"]).exits(0);
+    let apart = gtt(&["transform", &path, "--json"]).exits(0).json();
+    let report = gtt(&["transform", &path, "-o", &path, "--verify", "--no-bench", "--json"]).exits(0).json();
+    assert_eq!(report["sizes"], apart["sizes"]);
     gtt(&["verify", "mobilenet/model.onnx", &path]).exits(0);
     assert_eq!(out.names(), ["model.onnx"]);
 }

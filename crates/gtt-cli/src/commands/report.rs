@@ -37,10 +37,16 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     /// Measures; what was written is looked at where it lies, so that nothing is encoded twice.
-    pub(crate) fn of(optimized: &Optimized, written: Option<(&Path, &Saved)>, gzip: bool) -> anyhow::Result<Self> {
+    ///
+    /// `before_main` is the model's file as it was, mapped.
+    pub(crate) fn of(
+        optimized: &Optimized,
+        before_main: Bytes,
+        written: Option<(&Path, &Saved)>,
+        gzip: bool,
+    ) -> anyhow::Result<Self> {
         let report = optimized.report();
         let original = optimized.original();
-        let before_main = original.main_file_bytes()?;
         let before = original.stored_bytes();
         let (after, after_main) = match written {
             Some((path, saved)) => (saved.bytes, vec![gtt::main_file_bytes(path)?]),

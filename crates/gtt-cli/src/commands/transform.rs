@@ -28,7 +28,7 @@ pub(crate) struct Run<'a> {
 pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let Some(input) = args.input.as_ref().or(args.in_graph.as_ref()) else { bail!("name the model to transform") };
     let output = args.output.clone();
-    let mut transform = gtt::Transform::new(&args.passes)?;
+    let transform = gtt::Transform::new(&args.passes)?;
     check_skip(&transform, &args.skip)?;
     if let Some(output) = &output {
         check_output(output)?;
@@ -40,58 +40,10 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
         false => None,
     };
 
-    for pass in &args.skip {
-        transform = transform.skip(pass);
-    }
-    if let Some(limit) = args.bisect_limit {
-        transform = transform.bisect_limit(limit);
-    }
-    if let Some(folder) = &args.dump_dir {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-        dump(folder, 0, "input", source.model())?;
-    }
+    // Mapped before anything is written, since the output may take the input's place.
+    let before = source.main_file_bytes()?;
     let progress = Progress::start(global, "transforming");
-    let mut first_changed = None;
-    let optimized = {
-        let mut observe = |event: Event<'_>| -> anyhow::Result<()> {
-            match event {
-                Event::Before { step, .. } => progress.say(&step.to_string()),
-                Event::After { index, step, model, report } => {
-                    let changed = report.outcome == gtt::StepOutcome::Changed;
-                    if let Some(folder) = &args.dump_dir
-                        && changed
-                    {
-                        dump(folder, index + 1, step.info.name, model)?;
-                    }
-                    if let Some(checker) = &checker
-                        && args.verify_each
-                        && changed
-                        && first_changed.is_none()
-                    {
-                        progress.say(&format!("checking after {step}"));
-                        if checker.check(model, step.numerics())?.verdict == Verdict::Different {
-                            first_changed = Some(step.to_string());
-                        }
-                    }
-                }
-                _ => {}
-            }
-            Ok(())
-        };
-        let mut failure = None;
-        let transform = transform.observer(|event| {
-            observe(event).map_err(|error| {
-                let message = error.to_string();
-                failure = Some(error);
-                gtt::PassError::failed("", message)
-            })
-        });
-        let optimized = source.transform_with(transform);
-        match failure {
-            Some(error) => return Err(error),
-            None => optimized?,
-        }
-    };
+    let (optimized, first_changed) = optimize(args, transform, source, checker.as_ref(), &progress)?;
     let (verification, bench) = match &checker {
         Some(checker) => examine(args, checker, &optimized, &progress)?,
         None => (None, None),
@@ -106,7 +58,7 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     }
     progress.say("measuring");
     let files = output.as_deref().zip(written.as_ref());
-    let sizes = report::Sizes::of(&optimized, files, args.gzip)?;
+    let sizes = report::Sizes::of(&optimized, before, files, args.gzip)?;
     drop(progress);
     let run = Run { optimized: &optimized, sizes, verification, first_changed, bench, written, output };
     if args.json {
@@ -115,6 +67,64 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
         output::emit(&report::text(&run, args, global))?;
     }
     finish(args, &run, outcome)
+}
+
+/// Runs the pipeline; dumps and checks after each step where asked for. Names the step that first changed the outputs.
+fn optimize(
+    args: &Transform,
+    mut transform: gtt::Transform<'_>,
+    source: Source,
+    checker: Option<&Checker>,
+    progress: &Progress,
+) -> anyhow::Result<(Optimized, Option<String>)> {
+    for pass in &args.skip {
+        transform = transform.skip(pass);
+    }
+    if let Some(limit) = args.bisect_limit {
+        transform = transform.bisect_limit(limit);
+    }
+    if let Some(folder) = &args.dump_dir {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        dump(folder, 0, "input", source.model())?;
+    }
+    let each = checker.filter(|_| args.verify_each);
+    let (mut first_changed, mut failure) = (None, None);
+    let mut observe = |event: Event<'_>| -> anyhow::Result<()> {
+        let (index, step, model, report) = match event {
+            Event::After { index, step, model, report } => (index, step, model, report),
+            Event::Before { step, .. } => {
+                progress.say(&step.to_string());
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if report.outcome != gtt::StepOutcome::Changed {
+            return Ok(());
+        }
+        if let Some(folder) = &args.dump_dir {
+            dump(folder, index + 1, step.info.name, model)?;
+        }
+        if let Some(checker) = each.filter(|_| first_changed.is_none()) {
+            progress.say(&format!("checking after {step}"));
+            if checker.check(model, step.numerics())?.verdict == Verdict::Different {
+                first_changed = Some(step.to_string());
+            }
+        }
+        Ok(())
+    };
+    // An observer can only end the run with a pass's error: what really happened is kept beside it.
+    let observer = |event: Event<'_>| {
+        observe(event).map_err(|error| {
+            let stop = gtt::PassError::failed("", error.to_string());
+            failure = Some(error);
+            stop
+        })
+    };
+    let optimized = source.transform_with(transform.observer(observer));
+    match failure {
+        Some(error) => Err(error),
+        None => Ok((optimized?, first_changed)),
+    }
 }
 
 /// What is left to say on stderr, and the exit code.
