@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gtt_ir::Dialect;
 use serde::Serialize;
 
 use crate::{Error, ErrorKind};
@@ -170,16 +171,36 @@ fn folder(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// The format that an output path asks for, given what came in.
-pub(crate) fn for_output(path: &Path, input: Format) -> Format {
+/// Where a model of a dialect goes: the format that an output path asks for, given what came in, and the path of the file or
+/// folder. An extension that names a format the model cannot have is an error.
+pub(crate) fn for_output(path: &Path, input: Format, dialect: Dialect) -> Result<(Format, PathBuf), Error> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    match (extension.as_deref(), input) {
-        (Some("gtt"), _) => Format::Text,
-        (Some("pbtxt" | "textproto"), Format::Onnx | Format::Text) => input,
-        (Some("pbtxt" | "textproto"), _) => Format::GraphDefText,
-        (Some("pb"), Format::SavedModel | Format::GraphDef | Format::GraphDefText) => Format::GraphDef,
-        _ => input,
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let refuse = |what: &str, hint: &str| {
+        let message = format!("cannot write `{}`: {what}", path.display());
+        Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint))
+    };
+    if input == Format::SavedModel && matches!(name.as_str(), "saved_model.pb" | "saved_model.pbtxt") {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return Ok((Format::SavedModel, folder.to_owned()));
     }
+    let format = match (extension.as_deref(), dialect) {
+        (Some("gtt"), _) => Format::Text,
+        (Some("pb"), Dialect::Tf) => Format::GraphDef,
+        (Some("pbtxt" | "textproto"), Dialect::Tf) => Format::GraphDefText,
+        (Some("onnx" | "pb"), Dialect::Onnx) => Format::Onnx,
+        (Some("onnx"), _) => {
+            return refuse("the model is a TensorFlow model", "name a `.pb` or `.pbtxt` file, or a folder for a SavedModel");
+        }
+        (Some("pbtxt" | "textproto"), _) => {
+            return refuse("ONNX models are not written as protobuf text", "name an `.onnx` file, or `.gtt` for gtt's text form");
+        }
+        _ => input,
+    };
+    if format == Format::SavedModel && path.is_file() {
+        return refuse("it is a file, and a SavedModel is a folder", "name a folder, or a `.pb` file for the graph alone");
+    }
+    Ok((format, path.to_owned()))
 }
 
 #[cfg(test)]
@@ -188,13 +209,28 @@ mod tests {
 
     #[test]
     fn the_extension_of_the_output_picks_the_container() {
-        let pick = |path: &str, input| for_output(Path::new(path), input);
+        let pick = |path: &str, input| for_output(Path::new(path), input, Dialect::Tf).unwrap().0;
         assert_eq!(pick("out", Format::SavedModel), Format::SavedModel);
         assert_eq!(pick("out.pb", Format::SavedModel), Format::GraphDef);
         assert_eq!(pick("out.pbtxt", Format::GraphDef), Format::GraphDefText);
         assert_eq!(pick("out.pb", Format::GraphDefText), Format::GraphDef);
+        assert_eq!(pick("out.pb", Format::Text), Format::GraphDef);
+        let pick = |path: &str, input| for_output(Path::new(path), input, Dialect::Onnx).unwrap().0;
         assert_eq!(pick("out.gtt", Format::Onnx), Format::Text);
+        assert_eq!(pick("out.onnx", Format::Text), Format::Onnx);
         assert_eq!(pick("out.bin", Format::Onnx), Format::Onnx);
+    }
+
+    #[test]
+    fn the_file_of_a_saved_model_stands_for_its_folder() {
+        let (format, path) = for_output(Path::new("model/saved_model.pb"), Format::SavedModel, Dialect::Tf).unwrap();
+        assert_eq!((format, path.as_path()), (Format::SavedModel, Path::new("model")));
+    }
+
+    #[test]
+    fn an_extension_of_the_other_dialect_is_refused() {
+        assert!(for_output(Path::new("out.onnx"), Format::GraphDef, Dialect::Tf).is_err());
+        assert!(for_output(Path::new("out.pbtxt"), Format::Onnx, Dialect::Onnx).is_err());
     }
 
     #[test]

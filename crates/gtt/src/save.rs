@@ -62,7 +62,11 @@ pub struct Saved {
 }
 
 pub(crate) fn save(model: &Model, input: Format, path: &Path, options: &SaveOptions) -> Result<Saved, Error> {
-    let format = options.format.unwrap_or_else(|| for_output(path, input));
+    let (format, path) = match options.format {
+        Some(format) => (format, path.to_owned()),
+        None => for_output(path, input, model.dialect)?,
+    };
+    let path = path.as_path();
     if path.is_dir() && format != Format::SavedModel {
         return Err(Error::new(ErrorKind::File, format!("cannot write `{}`: it is a folder", path.display()))
             .with_hint("name the file that is to be written"));
@@ -70,7 +74,7 @@ pub(crate) fn save(model: &Model, input: Format, path: &Path, options: &SaveOpti
     let bytes = match (format, model.dialect) {
         (Format::Text, _) => gtt_wire::write_atomically(path, &encode(model, format)?)?,
         (Format::Onnx, Dialect::Onnx) => write_onnx(model, path, options.external_data)?,
-        (Format::SavedModel, Dialect::Tf) => gtt_tf::write(model, path, &gtt_tf::WriteOptions::default())?.bytes,
+        (Format::SavedModel, Dialect::Tf) => gtt_tf::write_saved_model(model, path, &gtt_tf::WriteOptions::default())?.bytes,
         (Format::GraphDef | Format::GraphDefText, Dialect::Tf) => {
             gtt_wire::write_atomically(path, &encode(model, format)?)?
         }

@@ -25,7 +25,7 @@ pub(crate) fn is_saved_model(folder: &Path) -> Option<PathBuf> {
 
 /// Writes a SavedModel folder. `parts` are the model file, as text or not. Returns the size of the model file.
 pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Bytes], text: bool) -> Result<u64, Error> {
-    refuse_strange_folder(path)?;
+    refuse_strange_folder(path, saved.folder.as_deref())?;
     let stale_fingerprint = text || !saved.is_unchanged(parts);
     let source = saved.folder.as_deref().and_then(|folder| fs::canonicalize(folder).ok());
     write_folder_atomically(path, |folder| {
@@ -41,15 +41,36 @@ pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Bytes], tex
     })
 }
 
+/// What a SavedModel folder may hold. Other things are only replaced with the folder they were read with, from which they are
+/// copied.
+const OWN: &[&str] =
+    &[MODEL, MODEL_TEXT, FINGERPRINT, "variables", "assets", "assets.extra", "keras_metadata.pb", "debug"];
+
 /// A folder that holds something else must not be swapped away.
-fn refuse_strange_folder(path: &Path) -> Result<(), Error> {
-    let Ok(mut entries) = fs::read_dir(path) else { return Ok(()) };
-    if entries.next().is_some() && is_saved_model(path).is_none() {
-        let message =
-            format!("`{}` is a folder that holds something else than a SavedModel; it is left alone", path.display());
-        return Err(Error::new(ErrorKind::Io, "", message));
+fn refuse_strange_folder(path: &Path, source: Option<&Path>) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
+    let canonical = |path: &Path| fs::canonicalize(path).ok();
+    if source.is_some_and(|source| canonical(source) == canonical(path)) {
+        return Ok(());
     }
-    Ok(())
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect();
+    names.sort();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let strange = names.iter().find(|name| !OWN.contains(&name.as_str()));
+    let message = match strange {
+        _ if is_saved_model(path).is_none() => {
+            format!("`{}` is a folder that holds something else than a SavedModel; it is left alone", path.display())
+        }
+        Some(name) => format!(
+            "`{}` holds `{name}`, which is not part of a SavedModel and would be lost; it is left alone",
+            path.display()
+        ),
+        None => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Io, "", message))
 }
 
 fn copy_folder(
