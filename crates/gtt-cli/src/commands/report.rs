@@ -49,7 +49,9 @@ impl Sizes {
         let original = optimized.original();
         let before = original.stored_bytes();
         let (after, after_main) = match written {
-            Some((path, saved)) => (saved.bytes, vec![gtt::main_file_bytes(path)?]),
+            // What went to a pipe or device cannot be read back.
+            Some((path, saved)) if path.is_file() || path.is_dir() => (saved.bytes, vec![gtt::main_file_bytes(path)?]),
+            Some((_, saved)) => (saved.bytes, optimized.encode()?),
             None => {
                 let parts = optimized.encode()?;
                 let encoded: u64 = parts.iter().map(|part| part.len() as u64).sum();
@@ -168,6 +170,8 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         name: String,
         first: &'a StepReport,
         last: &'a StepReport,
+        /// What the pass itself did to nodes and bytes, without the others of the same rounds.
+        own: (i64, i64),
         runs: usize,
         rewrites: u64,
         declines: u64,
@@ -179,6 +183,10 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         if step.rounds.is_empty() {
             fixpoint_from = lines.len() + 1;
         }
+        let own = (
+            step.after.nodes as i64 - step.before.nodes as i64,
+            step.after.bytes as i64 - step.before.bytes as i64,
+        );
         let same = lines
             .iter_mut()
             .skip(fixpoint_from)
@@ -186,6 +194,7 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         match same {
             Some(line) => {
                 line.last = step;
+                line.own = (line.own.0 + own.0, line.own.1 + own.1);
                 line.runs += 1;
                 line.rewrites += step.rewrite_count();
                 line.declines = step.decline_count();
@@ -195,6 +204,7 @@ fn steps(steps: &[StepReport], each: bool) -> String {
                 name: step.step.clone(),
                 first: step,
                 last: step,
+                own,
                 runs: 1,
                 rewrites: step.rewrite_count(),
                 declines: step.decline_count(),
@@ -204,7 +214,8 @@ fn steps(steps: &[StepReport], each: bool) -> String {
     }
     let mut table = Table::new(&["pass", ">nodes", ">constants", ">rewrites", ">declined", ">time"]);
     for line in lines {
-        let (before, after) = (line.first.before, line.last.after);
+        let before = line.first.before;
+        let after = |before: u64, own: i64| before.saturating_add_signed(own);
         let name = match line.runs {
             1 => short(&line.name),
             runs => format!("{} {}", short(&line.name), styled(DIM, format!("({runs} rounds)"))),
@@ -216,8 +227,8 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         }
         let arrow =
             |before: String, after: String| if before == after { after } else { format!("{before} → {after}") };
-        let nodes = arrow(count(before.nodes as u64), count(after.nodes as u64));
-        let constants = arrow(bytes(before.bytes), bytes(after.bytes));
+        let nodes = arrow(count(before.nodes as u64), count(after(before.nodes as u64, line.own.0)));
+        let constants = arrow(bytes(before.bytes), bytes(after(before.bytes, line.own.1)));
         let some = |figure: u64| if figure == 0 { styled(DIM, "–") } else { count(figure) };
         table.row([name, nodes, constants, some(line.rewrites), some(line.declines), seconds(line.seconds)]);
     }
@@ -250,8 +261,15 @@ fn notes(steps: &[StepReport]) -> Vec<String> {
 fn declines(steps: &[StepReport]) -> String {
     let mut text = String::new();
     let mut seen: Vec<(&str, &str, &str)> = Vec::new();
-    // The last round of a `fixpoint` says what is left.
+    let mut repeated: Vec<&str> = Vec::new();
     for step in steps.iter().rev() {
+        // The last round of a `fixpoint` says what is left.
+        if !step.rounds.is_empty() {
+            if repeated.contains(&step.step.as_str()) {
+                continue;
+            }
+            repeated.push(&step.step);
+        }
         for declines in &step.declines {
             let key = (step.pass.as_str(), declines.rule.as_str(), declines.reason.as_str());
             if seen.contains(&key) {
@@ -263,10 +281,10 @@ fn declines(steps: &[StepReport]) -> String {
                 places.push("…");
             }
             let line = format!(
-                "{} declined {} of {}: {}\n    {}\n",
+                "{}: {} declined at {}: {}\n    {}\n",
                 styled(BOLD, &step.pass),
-                count(declines.count),
                 declines.rule,
+                if declines.count == 1 { "1 place".to_owned() } else { format!("{} places", count(declines.count)) },
                 declines.reason,
                 styled(DIM, places.join(", "))
             );

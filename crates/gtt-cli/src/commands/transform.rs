@@ -89,6 +89,7 @@ fn optimize(
     }
     let each = checker.filter(|_| args.verify_each);
     let (mut first_changed, mut failure) = (None, None);
+    let mut numerics = gtt::Numerics::Exact;
     let mut observe = |event: Event<'_>| -> anyhow::Result<()> {
         let (index, step, model, report) = match event {
             Event::After { index, step, model, report } => (index, step, model, report),
@@ -101,12 +102,14 @@ fn optimize(
         if report.outcome != gtt::StepOutcome::Changed {
             return Ok(());
         }
+        numerics = numerics.and(step.numerics());
         if let Some(folder) = &args.dump_dir {
             dump(folder, index + 1, step.info.name, model)?;
         }
         if let Some(checker) = each.filter(|_| first_changed.is_none()) {
             progress.say(&format!("checking after {step}"));
-            if checker.check(model, step.numerics())?.verdict == Verdict::Different {
+            // The reference is the original: all steps so far may have added to the difference.
+            if checker.check(model, numerics)?.verdict == Verdict::Different {
                 first_changed = Some(step.to_string());
             }
         }
