@@ -135,6 +135,10 @@ pub fn bench(
         round += 1;
     }
     let mut notes = Vec::new();
+    let threads = options.threads.clamp(1, engine.max_threads());
+    if threads < options.threads {
+        notes.push(format!("{} runs on {threads} thread at most", engine.name()));
+    }
     if round < FEW {
         notes.push(format!("only {round} samples: give more time for a figure to rely on"));
     }
@@ -150,19 +154,11 @@ pub fn bench(
         notes.push("the engine folds and fuses on its own, in both models".to_owned());
     }
     let models: Vec<Timing> = subjects.into_iter().map(|subject| subject.finish(repeats)).collect();
-    if let Some(busy) = models.iter().find(|model| model.wall.median > 1.5 * model.cpu.median && options.threads <= 1) {
+    if let Some(busy) = models.iter().find(|model| model.wall.median > 1.5 * model.cpu.median && threads == 1) {
         let share = busy.wall.median / busy.cpu.median;
         notes.push(format!("the machine is busy: wall time is {share:.1} times CPU time, compare CPU time"));
     }
-    Ok(BenchReport {
-        engine: engine.name(),
-        mode: options.mode,
-        threads: options.threads,
-        models,
-        cpu_ratio,
-        wall_ratio,
-        notes,
-    })
+    Ok(BenchReport { engine: engine.name(), mode: options.mode, threads, models, cpu_ratio, wall_ratio, notes })
 }
 
 struct Subject {

@@ -99,7 +99,7 @@ pub struct LoadOptions {
     pub mode: Mode,
     /// What is refused.
     pub trust: Trust,
-    /// Threads that one run may use; 1 is the default, and what timing should use.
+    /// Threads that one run may use, up to [`Engine::max_threads`]; 1 is the default, and what timing should use.
     pub threads: usize,
 }
 
@@ -172,6 +172,11 @@ impl Elapsed {
 pub trait Engine: Send + Sync {
     /// Its name and version, for reports.
     fn name(&self) -> String;
+
+    /// How many threads one run can use at most.
+    fn max_threads(&self) -> usize {
+        1
+    }
 
     /// Loads a model for fixed input shapes. Costs one copy of the weights, and the engine's own preparation.
     fn load(&self, model: &ModelFile, options: &LoadOptions) -> Result<Box<dyn Prepared>, EngineError>;

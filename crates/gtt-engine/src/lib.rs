@@ -2,7 +2,7 @@
 //!
 //! An engine is fed the *exported ONNX bytes* ([`ModelFile`]), never the IR, so that the exporter is under test too. A model goes
 //! through four steps, each its own module: [`feeds`] makes inputs, [`engine`] loads and runs, [`compare`] judges two sets of
-//! outputs, [`verify`] does all of it for a pair of models; [`bench`] times them.
+//! outputs, [`verify`] does all of it for a pair of models; [`mod@bench`] times them.
 //!
 //! Nothing here says "equal" without proof: an engine refuses what it is not known to compute rightly
 //! ([`EngineError::Unsupported`]), and a refusal becomes [`Verdict::NotChecked`](compare::Verdict), never `Equal`.
