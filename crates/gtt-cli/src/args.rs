@@ -97,7 +97,7 @@ pub(crate) struct Feeding {
 pub(crate) struct Comparing {
     /// How far outputs may differ, as a share of their largest value, instead of what the passes promise; 0 asks for identical
     /// ones
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = share)]
     pub tolerance: Option<f64>,
     /// Accept what the engine cannot check
     #[arg(long)]
@@ -162,7 +162,7 @@ pub(crate) struct Transform {
     /// Where ONNX weights go: into the model, or into a file beside it
     #[arg(long, value_enum, default_value_t = ExternalData::Keep, value_name = "WHERE", help_heading = "Writing")]
     pub external_data: ExternalData,
-    /// Compute compressed sizes also for large models (by default up to 64 MB)
+    /// Compute compressed sizes also for large models (by default up to 32 MB)
     #[arg(long, help_heading = "Writing")]
     pub gzip: bool,
     /// Print the report as JSON
@@ -214,7 +214,7 @@ pub(crate) struct Bench {
     #[command(flatten)]
     pub feeding: Feeding,
     /// About how long to measure, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, help_heading = "Running")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, help_heading = "Running", value_parser = duration)]
     pub seconds: f64,
     /// Threads the engine may use
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Running")]
@@ -290,4 +290,20 @@ pub(crate) struct Passes {
 pub(crate) struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// A tolerance: from 0 to below 1, so that it cannot accept anything.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to below 1".to_owned()),
+    }
+}
+
+/// Seconds, more than none and at most a day.
+fn duration(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(seconds),
+        _ => Err("expected a number of seconds above 0".to_owned()),
+    }
 }

@@ -360,7 +360,8 @@ pub fn describe_difference(verification: &Verification) -> String {
     "the outputs differ".to_owned()
 }
 
-/// Compares two models on the same inputs. Exact values are asked for unless the options give a tolerance.
+/// Compares two models on the same inputs. Unless the options give a tolerance, only what rounding in another order may change is
+/// allowed: 1e-6 of the largest element of an output.
 pub fn verify(a: &Source, b: &Source, options: &VerifyOptions) -> Result<Verification, Error> {
     Checker::new(a, options)?.check(&b.model, Numerics::Exact)
 }

@@ -25,7 +25,7 @@ pub struct Summary {
     pub optional_inputs: Vec<PortSummary>,
     /// Outputs.
     pub outputs: Vec<PortSummary>,
-    /// Nodes of all graphs, constants not counted.
+    /// Nodes of all graphs as the file counts them: TensorFlow `Const` and ONNX `Constant` nodes included, initializers not.
     pub nodes: usize,
     /// Graphs nested in nodes.
     pub subgraphs: usize,
@@ -160,6 +160,7 @@ impl Summary {
                 ConstOrigin::TfConst => "Const",
             };
             *ops.entry(kind.to_owned()).or_default() += 1;
+            self.nodes += usize::from(constant.origin != ConstOrigin::Initializer);
             let (elements, bytes) = (constant.tensor.len() as u64, constant.tensor.byte_len() as u64);
             let by_type = self.constants.types.entry(constant.tensor.dtype().to_string()).or_default();
             by_type.count += 1;
