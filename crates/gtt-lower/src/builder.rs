@@ -17,7 +17,10 @@ const MAX_ELEMS: usize = 64;
 pub(crate) struct Builder {
     model: Model,
     held: Vec<Held>,
-    taken: FxHashSet<Name>,
+    /// Names of values, each with how many were derived from it.
+    taken: FxHashMap<Name, u32>,
+    /// Operands that exist in another order, under another shape.
+    reordered: FxHashMap<(Val, Vec<usize>, Option<Vec<i64>>), ValueId>,
     node_names: FxHashSet<Name>,
     /// Small constants made by the lowering itself, shared.
     small: FxHashMap<(DType, Vec<usize>, bytes::Bytes), ValueId>,
@@ -38,7 +41,8 @@ impl Builder {
         Self {
             model,
             held: Vec::new(),
-            taken: reserved.into_iter().collect(),
+            taken: reserved.into_iter().map(|name| (name, 0)).collect(),
+            reordered: FxHashMap::default(),
             node_names: FxHashSet::default(),
             small: FxHashMap::default(),
             shared_values: FxHashSet::default(),
@@ -86,13 +90,21 @@ impl Builder {
     }
 
     fn fresh(&mut self, base: &str) -> Name {
-        let mut name = Name::new(base);
-        let mut count = 1;
-        while !self.taken.insert(name.clone()) {
-            name = Name::from(format!("{base}_{count}"));
+        let name = Name::new(base);
+        let Some(&known) = self.taken.get(&name) else {
+            self.taken.insert(name.clone(), 0);
+            return name;
+        };
+        let mut count = known;
+        loop {
             count += 1;
+            let next = Name::from(format!("{base}_{count}"));
+            if !self.taken.contains_key(&next) {
+                self.taken.insert(name, count);
+                self.taken.insert(next.clone(), 0);
+                return next;
+            }
         }
-        name
     }
 
     fn scoped(&mut self, suffix: &str) -> Name {
@@ -271,13 +283,7 @@ impl Builder {
             return decline("an operand has no channels-first form");
         };
         let order = to_channels_first(rank);
-        let made = match held.tensor.clone() {
-            Some(tensor) => self.transposed_constant(val, &tensor, &order, "channels_first"),
-            None => {
-                let value = self.natural(val);
-                self.transpose(value, &order)
-            }
-        };
+        let made = self.reordered(val, &order, None, "channels_first");
         self.held_mut(val).channels_first = Some(made);
         Ok(made)
     }
@@ -330,40 +336,33 @@ impl Builder {
         self.held_mut(val).shape = Some(shape);
     }
 
-    /// A weight under another shape: a view if it is a constant that nothing else uses, else a `Reshape`.
-    pub(crate) fn reshape_weight(&mut self, value: ValueId, shape: &[i64]) -> ValueId {
-        let graph = self.model.main();
-        let extents: Option<Vec<usize>> = shape.iter().map(|&extent| usize::try_from(extent).ok()).collect();
-        let reshaped = extents.and_then(|extents| graph.tensor(value)?.reshaped(&extents));
-        match reshaped.filter(|_| graph.value(value).is_unused()) {
-            Some(tensor) => {
-                self.edit().set_tensor(value, tensor);
-                value
-            }
-            None => self.reshape(value, shape),
+    /// An operand in another order of dimensions, and then perhaps under another shape. A constant is copied when small, else moved
+    /// by a `Transpose` node; what was made once is shared.
+    pub(crate) fn reordered(&mut self, val: Val, order: &[usize], shape: Option<&[i64]>, hint: &str) -> ValueId {
+        let key = (val, order.to_vec(), shape.map(<[i64]>::to_vec));
+        if let Some(&value) = self.reordered.get(&key) {
+            return value;
         }
+        let made = self.reordered_constant(val, order, shape, hint).unwrap_or_else(|| {
+            let value = self.natural(val);
+            let value = self.transpose(value, order);
+            shape.map_or(value, |shape| self.reshape(value, shape))
+        });
+        self.reordered.insert(key, made);
+        made
     }
 
-    /// The constant operand in another order of dimensions: a copy when small, else a `Transpose` node.
-    pub(crate) fn reordered(&mut self, val: Val, order: &[usize], hint: &str) -> ValueId {
-        match self.held(val).tensor.clone() {
-            Some(tensor) => self.transposed_constant(val, &tensor, order, hint),
-            None => {
-                let value = self.natural(val);
-                self.transpose(value, order)
-            }
+    fn reordered_constant(&mut self, val: Val, order: &[usize], shape: Option<&[i64]>, hint: &str) -> Option<ValueId> {
+        let held = self.held(val);
+        let tensor = held.tensor.as_ref().filter(|tensor| tensor.stored_len() <= self.transpose_limit)?;
+        let mut moved = transposed(tensor, order)?;
+        if let Some(shape) = shape {
+            let extents: Option<Vec<usize>> = shape.iter().map(|&extent| usize::try_from(extent).ok()).collect();
+            moved = moved.reshaped(&extents?)?;
         }
-    }
-
-    fn transposed_constant(&mut self, val: Val, tensor: &Tensor, order: &[usize], hint: &str) -> ValueId {
-        let small = tensor.stored_len() <= self.transpose_limit;
-        if let Some(moved) = small.then(|| transposed(tensor, order)).flatten() {
-            let base = format!("{}/{hint}", self.held(val).name);
-            let name = self.fresh(&base);
-            return self.initializer(name, moved);
-        }
-        let value = self.natural(val);
-        self.transpose(value, order)
+        let base = format!("{}/{hint}", held.name);
+        let name = self.fresh(&base);
+        Some(self.initializer(name, moved))
     }
 
     // ONNX values

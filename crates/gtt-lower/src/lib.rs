@@ -4,7 +4,7 @@
 //! op by op, through one plain table. A node that has no exact translation is named with its reason and nothing is returned:
 //! there is no half-lowered model and no silent approximation.
 //!
-//! * **Ports** keep their names; a fed `Placeholder` becomes an ONNX input. A `PlaceholderWithDefault` that is not fed is its
+//! * **Ports** keep their names; what is fed becomes an ONNX input, and a `Placeholder` that is not is a reason to refuse. A `PlaceholderWithDefault` that is not fed is its
 //!   default. Unknown extents stay unknown.
 //! * **Layout**: ONNX convolutions want the channels in front. A value may be held in TensorFlow's order, channels-first, or both;
 //!   each form is made once, when something asks for it, and element-wise ops stay in the form their operands have. So a chain of
@@ -42,9 +42,9 @@ pub const MAX_OPSET: i64 = 17;
 pub struct LowerOptions {
     /// ONNX operator set, [`MIN_OPSET`] to [`MAX_OPSET`].
     pub opset: i64,
-    /// Types of inputs by port name (or, if the model declares no inputs, by node name). They override what the graph says.
+    /// Types of inputs by port name. They override what the graph says.
     pub input_types: Vec<(Name, Type)>,
-    /// Inputs that are made constants, by the same names: a `learning_phase` of false, for instance.
+    /// Inputs that are made constants, by port name: a `learning_phase` of false, for instance. They are no inputs of the result.
     pub fixed: Vec<(Name, Tensor)>,
     /// Constants of at most this many bytes are transposed by copying; larger ones by a `Transpose` node.
     pub transpose_limit: usize,

@@ -12,7 +12,7 @@ pub(crate) fn decline<T>(why: impl Into<Why>) -> Result<T, Why> {
 }
 
 /// A lowered TensorFlow value; a handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Val(pub(crate) u32);
 
 /// How an ONNX value holds a TensorFlow value.

@@ -195,7 +195,7 @@ pub(crate) fn conv(builder: &mut Builder, call: &Call<'_>) -> Results {
     let (pads, spatial) = window.pads(&dims[2..])?;
     let mut order = vec![rank - 1, rank - 2];
     order.extend(0..rank - 2);
-    let weights = builder.reordered(filter, &order, "onnx");
+    let weights = builder.reordered(filter, &order, None, "onnx");
     let mut attrs = pads.attrs(window.attrs());
     attrs.set("group", Attr::Int(group as i64));
     kernel_shape(&mut attrs, &window);
@@ -228,12 +228,13 @@ pub(crate) fn depthwise(builder: &mut Builder, call: &Call<'_>) -> Results {
         return decline("the filter is for another number of channels");
     }
     let (pads, spatial) = window.pads(&dims[2..])?;
-    let weights = builder.reordered(filter, &[2, 3, 0, 1], "onnx");
-    let weights = builder.reshape_weight(weights, &[channels * multiplier, 1, height, width]);
+    let Some(filters) = channels.checked_mul(multiplier) else { return decline("the filter is too large") };
+    let shape = [filters, 1, height, width];
+    let weights = builder.reordered(filter, &[2, 3, 0, 1], Some(&shape), "onnx");
     let mut attrs = pads.attrs(window.attrs());
     attrs.set("group", Attr::Int(channels));
     kernel_shape(&mut attrs, &window);
-    let mut out: Shape = [dims[0].clone(), Dim::Known((channels * multiplier) as u64)].into_iter().collect();
+    let mut out: Shape = [dims[0].clone(), Dim::Known(filters as u64)].into_iter().collect();
     out.extend(spatial);
     let value = builder.same("Conv", &[data, weights], attrs);
     only(result(builder, value, out, window.format, x))
@@ -295,7 +296,7 @@ pub(crate) fn transposed(builder: &mut Builder, call: &Call<'_>) -> Results {
         attrs.set("output_padding", Attr::Ints(extra));
     }
     kernel_shape(&mut attrs, &window);
-    let weights = builder.reordered(filter, &[3, 2, 0, 1], "onnx");
+    let weights = builder.reordered(filter, &[3, 2, 0, 1], None, "onnx");
     let mut out: Shape = [dims[0].clone(), filter_dims[2].clone()].into_iter().collect();
     out.extend(wanted.iter().map(|&extent| u64::try_from(extent).map_or(Dim::Unknown, Dim::Known)));
     let value = builder.same("ConvTranspose", &[data, weights], attrs);

@@ -59,7 +59,7 @@ fn operand(builder: &mut Builder, val: Val, flip: bool) -> Result<(ValueId, Opti
     dims.swap(rank - 1, rank - 2);
     let mut order: Vec<usize> = (0..rank).collect();
     order.swap(rank - 1, rank - 2);
-    Ok((builder.reordered(val, &order, "transposed"), shape))
+    Ok((builder.reordered(val, &order, None, "transposed"), shape))
 }
 
 /// `Einsum`: the equations mean the same.

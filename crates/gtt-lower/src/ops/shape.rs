@@ -262,6 +262,6 @@ pub(crate) fn transpose(builder: &mut Builder, call: &Call<'_>) -> Results {
             return only(builder.hold_again(Form::ChannelsFirst, value, held.dtype, shape));
         }
     }
-    let value = builder.reordered(x, &order, "transposed");
+    let value = builder.reordered(x, &order, None, "transposed");
     only(builder.hold_again(Form::Natural, value, held.dtype, shape))
 }
