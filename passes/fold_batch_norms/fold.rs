@@ -35,7 +35,12 @@ impl Biased {
 
     /// Folds an affine map of the result into weights and bias, and gives the operand that stands for the mapped result. The
     /// rewrite still has to replace what computed it. `head` is the node that goes.
-    pub(crate) fn fold(&self, cx: &RuleContext<'_>, affine: &Affine, rewrite: &mut Rewrite) -> Result<Operand, Decline> {
+    pub(crate) fn fold(
+        &self,
+        cx: &RuleContext<'_>,
+        affine: &Affine,
+        rewrite: &mut Rewrite,
+    ) -> Result<Operand, Decline> {
         let product = &self.product;
         let bias = self.folded_bias(affine)?;
         let mut node = NewNode::like(product.node, cx.node(product.node));

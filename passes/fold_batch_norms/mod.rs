@@ -2,7 +2,8 @@
 
 use gtt_ir::NodeId;
 use gtt_rewrite::{
-    Args, ArgError, Decline, Error, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
+    ArgError, Args, Decline, Error, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
+    require,
 };
 
 pub(crate) mod affine;

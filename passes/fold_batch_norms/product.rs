@@ -168,9 +168,12 @@ impl Product {
             ChannelAxis::Last => 0,
             ChannelAxis::Second => rank - 2,
         };
-        let fits = constant.shape().iter().rev().enumerate().all(|(position, &extent)| {
-            if position == from_end { extent == self.channels } else { extent == 1 }
-        });
+        let fits = constant
+            .shape()
+            .iter()
+            .rev()
+            .enumerate()
+            .all(|(position, &extent)| if position == from_end { extent == self.channels } else { extent == 1 });
         require!(fits && elements.len() == self.channels, "the constant does not run along the output channels");
         Ok(elements)
     }

@@ -12,14 +12,20 @@ pub(crate) type Layout = Vec<(usize, bool)>;
 /// Copies the weights.
 pub(crate) fn scaled(weights: &Tensor, layout: &Layout, scale: &[f64]) -> Result<Tensor, Decline> {
     let scaled = match weights.dtype() {
-        DType::F32 => multiply::<4>(weights, layout, scale, |x| f32::from_le_bytes(x).into(), |y| (y as f32).to_le_bytes()),
+        DType::F32 => {
+            multiply::<4>(weights, layout, scale, |x| f32::from_le_bytes(x).into(), |y| (y as f32).to_le_bytes())
+        }
         DType::F64 => multiply::<8>(weights, layout, scale, f64::from_le_bytes, f64::to_le_bytes),
         DType::F16 => {
             multiply::<2>(weights, layout, scale, |x| f16::from_le_bytes(x).into(), |y| f16::from_f64(y).to_le_bytes())
         }
-        DType::BF16 => {
-            multiply::<2>(weights, layout, scale, |x| bf16::from_le_bytes(x).into(), |y| bf16::from_f64(y).to_le_bytes())
-        }
+        DType::BF16 => multiply::<2>(
+            weights,
+            layout,
+            scale,
+            |x| bf16::from_le_bytes(x).into(),
+            |y| bf16::from_f64(y).to_le_bytes(),
+        ),
         _ => return Err(Decline::because("the weights are not float")),
     };
     scaled.ok_or_else(|| Decline::because("scaled weights would overflow"))

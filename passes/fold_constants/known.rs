@@ -104,7 +104,9 @@ impl Known {
             }
         }
         if let (true, Some(Attr::Tensor(tensor))) = (node.op.is_tf("Const"), node.attr("value")) {
-            if tensor.is_readable() && let Some(value) = node.output(0) {
+            if tensor.is_readable()
+                && let Some(value) = node.output(0)
+            {
                 let credit = tensor.stored_len();
                 self.results.insert(value, Folded { tensor: tensor.clone(), waits, credit });
                 self.accept(node_id);
@@ -142,7 +144,9 @@ impl Known {
                 Ok(results) => Some(results),
                 Err(reason) => {
                     let reason = match reason.kind() {
-                        Why::TooLarge => "the result is larger than the limit, or than what it frees and may grow".to_owned(),
+                        Why::TooLarge => {
+                            "the result is larger than the limit, or than what it frees and may grow".to_owned()
+                        }
                         _ => reason.to_string(),
                     };
                     cx.decline("constant_node", id, node_id, reason);
@@ -175,7 +179,8 @@ impl Known {
         framed: bool,
         wait: &mut impl FnMut(Site),
     ) -> Option<Vec<Tensor>> {
-        let values: Option<Vec<Tensor>> = node.outputs.iter().map(|value| types.constant_value(id, (*value)?)).collect();
+        let values: Option<Vec<Tensor>> =
+            node.outputs.iter().map(|value| types.constant_value(id, (*value)?)).collect();
         if framed {
             // Inside a while loop the value must stay in its frame.
             node.operands().filter_map(|value| graph.def_node(value)).for_each(|source| wait(Site::Node(source)));
@@ -206,7 +211,11 @@ impl Known {
             }
             // A `Const` that waits for others is what it would become.
             let already = graph.node(node).op.is_tf("Const")
-                && graph.node(node).results().filter_map(|value| self.results.get(&value)).all(|result| !result.waits.is_empty());
+                && graph
+                    .node(node)
+                    .results()
+                    .filter_map(|value| self.results.get(&value))
+                    .all(|result| !result.waits.is_empty());
             let grows = bytes > credit.saturating_add(pass.growth) || largest > pass.limit(dialect);
             if grows {
                 const REASON: &str = "the result is larger than the limit, or than what it frees and may grow";
@@ -232,7 +241,10 @@ fn agrees(graph: &Graph, types: &Types, id: GraphId, node: &Node, results: &[Ten
         expected.dtype().is_none_or(|dtype| dtype == tensor.dtype())
             && expected.shape().is_none_or(|shape| {
                 shape.len() == tensor.rank()
-                    && shape.iter().zip(tensor.shape()).all(|(dim, &extent)| dim.known().is_none_or(|dim| dim == extent as u64))
+                    && shape
+                        .iter()
+                        .zip(tensor.shape())
+                        .all(|(dim, &extent)| dim.known().is_none_or(|dim| dim == extent as u64))
             })
     })
 }

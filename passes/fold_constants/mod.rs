@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Dialect, GraphId, Node, NodeId, Op, Site};
-use gtt_rewrite::{Args, ArgError, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo};
+use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo};
 use rustc_hash::FxHashSet;
 
 mod known;
@@ -97,12 +97,8 @@ impl FoldConstants {
 fn clear_output_shapes(cx: &mut PassContext<'_>) {
     const ATTRIBUTE: &str = "_output_shapes";
     for id in cx.graphs() {
-        let holders: Vec<NodeId> = cx
-            .graph(id)
-            .nodes()
-            .filter(|(_, node)| node.attr(ATTRIBUTE).is_some())
-            .map(|(node, _)| node)
-            .collect();
+        let holders: Vec<NodeId> =
+            cx.graph(id).nodes().filter(|(_, node)| node.attr(ATTRIBUTE).is_some()).map(|(node, _)| node).collect();
         let mut editor = cx.edit(id);
         for node in holders {
             editor.remove_attr(node, ATTRIBUTE);

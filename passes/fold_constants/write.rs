@@ -1,12 +1,10 @@
 //! Writing known results as constants.
 
-use gtt_ir::{
-    Attr, ConstOrigin, Constant, Dialect, GraphId, Name, NodeId, NodeSpec, Op, Site, Type, Use, ValueId,
-};
+use gtt_ir::{Attr, ConstOrigin, Constant, Dialect, GraphId, Name, NodeId, NodeSpec, Op, Site, Type, Use, ValueId};
 use gtt_rewrite::PassContext;
 use smallvec::SmallVec;
 
-use super::known::{Known, Folded};
+use super::known::{Folded, Known};
 
 /// Replaces every needed result by a constant and erases the nodes that computed it.
 pub(super) fn materialise(cx: &mut PassContext<'_>, id: GraphId, known: &Known) {

@@ -2,8 +2,8 @@
 
 use gtt_ir::{Dialect, NodeId};
 use gtt_rewrite::{
-    Args, ArgError, Decline, Error, NewNode, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
-    require,
+    ArgError, Args, Decline, Error, NewNode, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    apply_rules, require,
 };
 
 use crate::fold_batch_norms::affine::Norm;
@@ -110,7 +110,10 @@ impl Rule for ConcatBatchNorm {
         let mut at = 0;
         for (slot, part) in (first..).zip(&parts) {
             norm.fits(&part.product)?;
-            require!(along_channels || channels(part) == total, "a statistic does not have one element for each channel");
+            require!(
+                along_channels || channels(part) == total,
+                "a statistic does not have one element for each channel"
+            );
             let range = if along_channels { at..at + channels(part) } else { 0..total };
             at = range.end;
             let folded: Operand = part.fold(cx, &affine.slice(range), &mut rewrite)?;

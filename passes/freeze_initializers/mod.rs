@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Def, Dialect};
-use gtt_rewrite::{Args, ArgError, Error, Interface, Kind, Param, Pass, PassContext, PassInfo, Scope};
+use gtt_rewrite::{ArgError, Args, Error, Interface, Kind, Param, Pass, PassContext, PassInfo, Scope};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -31,7 +31,9 @@ impl Pass for FreezeInitializers {
         let mut frozen = 0;
         for id in cx.graphs() {
             let graph = cx.graph(id);
-            if let Some(unknown) = self.except.iter().find(|name| graph.inputs().iter().all(|port| port.name != name.as_str())) {
+            if let Some(unknown) =
+                self.except.iter().find(|name| graph.inputs().iter().all(|port| port.name != name.as_str()))
+            {
                 return Err(Error::failed("main", format!("there is no input `{unknown}`, which `except` names")));
             }
             let overridable: Vec<_> = graph

@@ -3,8 +3,8 @@
 use gtt_ir::{Attr, Dialect, Dim, NodeId, Op, ValueId};
 use gtt_ops::views::onnx::{Binary, BinaryKind, MatMul};
 use gtt_rewrite::{
-    Args, ArgError, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
-    require,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    apply_rules, require,
 };
 
 /// Its description.
@@ -61,7 +61,9 @@ impl Rule for MatmulAdd {
         require!(dtype.is_float(), "the element type is an integer");
         self.broadcasts(cx, bias, &rows, &columns)?;
         let gemm = NewNode::new(Op::onnx("Gemm")).input(product.a).input(product.b).input(bias);
-        let gemm = [("alpha", 1.0), ("beta", 1.0)].into_iter().fold(gemm, |gemm, (name, one)| gemm.attr(name, Attr::Float(one)));
+        let gemm = [("alpha", 1.0), ("beta", 1.0)]
+            .into_iter()
+            .fold(gemm, |gemm, (name, one)| gemm.attr(name, Attr::Float(one)));
         let gemm = gemm.attr("transA", Attr::Int(0)).attr("transB", Attr::Int(0));
         let mut rewrite = Rewrite::new();
         let gemm = rewrite.node(gemm);

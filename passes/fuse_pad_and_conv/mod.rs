@@ -3,7 +3,8 @@
 use gtt_ir::{Attr, Dialect, NodeId};
 use gtt_ops::views::onnx::{AutoPad, Conv, Pad, PadAmounts};
 use gtt_rewrite::{
-    Args, ArgError, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
+    ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
+    require,
 };
 
 /// Its description.
@@ -80,7 +81,8 @@ impl Rule for PadConv {
 impl PadConv {
     /// Begin and end of every axis.
     fn amounts(&self, cx: &RuleContext<'_>, pad: &Pad, rank: usize) -> Result<(Vec<i64>, Vec<i64>), Decline> {
-        const NOT_CONSTANT: Decline = Decline::Because(std::borrow::Cow::Borrowed("the amounts of padding are not constant"));
+        const NOT_CONSTANT: Decline =
+            Decline::Because(std::borrow::Cow::Borrowed("the amounts of padding are not constant"));
         let ints = |value| cx.tensor(value).and_then(|tensor| tensor.to_i64s()).ok_or(NOT_CONSTANT);
         let amounts = match &pad.pads {
             PadAmounts::Fixed(amounts) => amounts.clone(),

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use gtt_ir::{Graph, GraphId, Id as _, Node, NodeId, Site, Use, ValueId, traverse};
 use gtt_ops::Effects;
-use gtt_rewrite::{Args, ArgError, Error, Pass, PassContext, PassInfo};
-use rustc_hash::FxHashMap;
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 mod key;
 
@@ -57,8 +57,9 @@ fn merge_constants(cx: &mut PassContext<'_>, id: GraphId) {
             None => group.push(value),
         }
     }
+    let public = public_values(cx.graph(id));
     for (first, second) in pairs {
-        if is_port(cx.graph(id), second) {
+        if public.contains(&second) {
             cx.decline_with("equal_constant", "a public constant stays", |model| {
                 model.graph(id).value(second).name.to_string()
             });
@@ -74,12 +75,9 @@ fn merge_constants(cx: &mut PassContext<'_>, id: GraphId) {
     }
 }
 
-fn is_port(graph: &Graph, value: ValueId) -> bool {
-    graph.value(value).uses().iter().any(|used| matches!(used, Use::Output { .. } | Use::Input { .. }))
-}
-
-fn has_port(graph: &Graph, node: &Node) -> bool {
-    node.results().any(|value| is_port(graph, value))
+/// Values that are outputs or fed. A table, as the uses of a merged value can be many; merging moves no port.
+fn public_values(graph: &Graph) -> FxHashSet<ValueId> {
+    graph.inputs().iter().chain(graph.outputs()).map(|port| port.value).collect()
 }
 
 /// In execution order, so that operands are merged before their readers are compared. Where the earlier node goes (the later one
@@ -90,6 +88,8 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
     let mut groups: FxHashMap<u64, Vec<NodeId>> = FxHashMap::default();
     let mut compared = vec![false; cx.graph(id).node_bound()];
     let mut work: VecDeque<NodeId> = order.into();
+    let public = public_values(cx.graph(id));
+    let has_port = |node: &Node| node.results().any(|value| public.contains(&value));
     while let Some(second) = work.pop_front() {
         let graph = cx.graph(id);
         let Some(node) = graph.get_node(second) else { continue };
@@ -110,7 +110,7 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
             continue;
         };
         let first = group[position];
-        let (stays, goes) = match (has_port(graph, graph.node(first)), has_port(graph, node)) {
+        let (stays, goes) = match (has_port(graph.node(first)), has_port(node)) {
             (true, true) if again => continue,
             (true, true) => {
                 cx.decline("equal_node", id, second, "both results are public");

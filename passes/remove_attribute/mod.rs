@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Attr, Node};
-use gtt_rewrite::{Args, ArgError, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, Scope};
+use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, Scope};
 
 use crate::support::{OpPattern, update_constant};
 

@@ -2,7 +2,7 @@
 
 use gtt_ir::{Dialect, Graph, GraphId, Id, Node, NodeId, Site, traverse};
 use gtt_ops::Effects;
-use gtt_rewrite::{Args, ArgError, Error, Pass, PassContext, PassInfo, Scope};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Scope};
 use smallvec::SmallVec;
 
 /// Its description.
@@ -110,8 +110,21 @@ impl Ordered {
 /// Reads or writes state. Checks and prints do not count: no result depends on them.
 fn has_state(node: &Node) -> bool {
     const SINKS: &[&str] = &[
-        "Assert", "CheckNumerics", "CheckNumericsV2", "Print", "PrintV2", "ScalarSummary", "HistogramSummary", "ImageSummary",
-        "AudioSummary", "TensorSummary", "TensorSummaryV2", "MergeSummary", "NoOp", "Placeholder", "PlaceholderWithDefault",
+        "Assert",
+        "CheckNumerics",
+        "CheckNumericsV2",
+        "Print",
+        "PrintV2",
+        "ScalarSummary",
+        "HistogramSummary",
+        "ImageSummary",
+        "AudioSummary",
+        "TensorSummary",
+        "TensorSummaryV2",
+        "MergeSummary",
+        "NoOp",
+        "Placeholder",
+        "PlaceholderWithDefault",
     ];
     let info = gtt_ops::info(&node.op);
     matches!(info.effects, Effects::Stateful | Effects::Random) && !SINKS.contains(&node.op.name.as_str())

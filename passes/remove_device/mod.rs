@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Dialect, Name};
-use gtt_rewrite::{Args, ArgError, Error, Pass, PassContext, PassInfo, Scope};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Scope};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {

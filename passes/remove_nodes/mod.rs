@@ -1,9 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Attr, Def, Dialect, Graph, GraphId, Node, NodeId, Site, Use, ValueId};
-use gtt_rewrite::{
-    Args, ArgError, Decline, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, require,
-};
+use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, require};
 use smallvec::SmallVec;
 
 use crate::support::{OpPattern, nodes_by_rank};
@@ -12,7 +10,11 @@ use crate::support::{OpPattern, nodes_by_rank};
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_identity", "eliminate_nop_dropout"],
     params: &[
-        Param { repeated: true, required: true, ..Param::new("op", Kind::Name, "op whose nodes go; `A|B` and `*` work") },
+        Param {
+            repeated: true,
+            required: true,
+            ..Param::new("op", Kind::Name, "op whose nodes go; `A|B` and `*` work")
+        },
         Param { default: Some("1"), ..Param::new("max_inputs", Kind::Int32, "operands a node may have") },
     ],
     ..PassInfo::new(

@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Dialect, Graph, GraphId, Site, traverse};
-use gtt_rewrite::{Args, ArgError, Error, Pass, PassContext, PassInfo};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo};
 use rustc_hash::FxHashMap;
 
 use crate::support::sites_by_rank;
@@ -30,7 +30,9 @@ impl Pass for SortByExecutionOrder {
         for id in cx.graphs() {
             let order = match cx.dialect() {
                 Dialect::Tf => stack_order(cx, id),
-                _ => traverse::topological(cx.model(), cx.graph(id)).ok().map(|order| order.into_iter().map(Site::Node).collect()),
+                _ => traverse::topological(cx.model(), cx.graph(id))
+                    .ok()
+                    .map(|order| order.into_iter().map(Site::Node).collect()),
             };
             let Some(order) = order else {
                 return Err(Error::failed(cx.model().place(id), "some nodes lie in a cycle"));

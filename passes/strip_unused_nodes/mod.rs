@@ -1,9 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Attr, DType, Def, Dialect, GraphId, NodeSpec, Op, Shape, Site, ValueId, traverse};
-use gtt_rewrite::{
-    Args, ArgError, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, require,
-};
+use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, require};
 use rustc_hash::FxHashSet;
 
 /// Its description.
@@ -16,12 +14,7 @@ pub static PASS: PassInfo = PassInfo {
         Param { repeated: true, ..Param::new("type_for_name", Kind::DType, "its element type") },
         Param { repeated: true, ..Param::new("shape_for_name", Kind::Shape, "its shape") },
     ],
-    ..PassInfo::new(
-        "strip_unused_nodes",
-        "remove what the outputs do not need",
-        include_str!("README.md"),
-        build,
-    )
+    ..PassInfo::new("strip_unused_nodes", "remove what the outputs do not need", include_str!("README.md"), build)
 };
 
 fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
@@ -97,7 +90,12 @@ impl StripUnusedNodes {
     }
 
     /// Element type and shape of the placeholder that a fed tensor is to become.
-    fn placeholder(&self, cx: &mut PassContext<'_>, id: GraphId, feed: ValueId) -> Result<(DType, Option<Shape>), Decline> {
+    fn placeholder(
+        &self,
+        cx: &mut PassContext<'_>,
+        id: GraphId,
+        feed: ValueId,
+    ) -> Result<(DType, Option<Shape>), Decline> {
         let types = cx.types();
         let graph = cx.graph(id);
         let value = graph.value(feed);
