@@ -38,7 +38,7 @@ pub struct Kit {
     pub(crate) registry: Registry,
     pub(crate) codecs: Vec<Box<dyn Codec>>,
     pub(crate) oracle: Option<Box<dyn Oracle>>,
-    pub(crate) evaluator: Box<dyn Evaluator + Send + Sync>,
+    pub(crate) evaluator: Box<dyn Evaluator>,
 }
 
 impl Kit {
@@ -60,7 +60,7 @@ impl Kit {
     }
 
     /// With another evaluator of constant nodes.
-    pub fn evaluator(mut self, evaluator: impl Evaluator + Send + Sync + 'static) -> Self {
+    pub fn evaluator(mut self, evaluator: impl Evaluator + 'static) -> Self {
         self.evaluator = Box::new(evaluator);
         self
     }

@@ -229,6 +229,20 @@ impl Builder<'_> {
         items
     }
 
+    /// A node of an op that nobody knows: it must survive untouched, and the engine cannot run it.
+    fn unknown(&mut self) {
+        let Some(x) = self.choose_float() else { return };
+        let attrs = [("secret", Attr::Ints(vec![1, 2, 3])), ("mode", Attr::Str("odd".into()))];
+        self.float_node("Mystery", &[x.value], &attrs, &x.shape);
+        if self.model.dialect == Dialect::Onnx {
+            let last = self.model.graph(self.graph).nodes().next_back().map(|(node, _)| node);
+            if let Some(node) = last {
+                self.edit().set_op(node, Op::new(Domain::onnx("com.example"), "Mystery"));
+            }
+            self.model.opsets.insert(Domain::onnx("com.example"), 1);
+        }
+    }
+
     /// A float node with one result.
     fn float_node(&mut self, op: &str, inputs: &[ValueId], attrs: &[(&str, Attr)], shape: &[usize]) -> Item {
         let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();

@@ -28,6 +28,9 @@ fn inputs(to: &mut Builder<'_>) {
 }
 
 fn step(to: &mut Builder<'_>) {
+    if to.random.one_in(120) {
+        return to.unknown();
+    }
     match to.random.below(24) {
         0..=3 => unary(to),
         4..=6 => binary(to),

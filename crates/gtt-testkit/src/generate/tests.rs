@@ -48,6 +48,7 @@ fn random_models_hold_what_passes_must_expect() {
         "DepthwiseConv2dNative",
         "StridedSlice",
         "Gather",
+        "com.example::Mystery",
     ] {
         assert!(all.contains(feature), "no model has `{feature}`");
     }
