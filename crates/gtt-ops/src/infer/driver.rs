@@ -63,7 +63,7 @@ impl<'m> Driver<'_, 'm> {
         match &value.def {
             Def::Const(constant) => {
                 let tensor = &constant.tensor;
-                Some(Fact::of(tensor.ty()).with(small(tensor)))
+                Some(Fact::of(tensor.ty()).with(Content::small(tensor)))
             }
             Def::Input { .. } if is_main => Some(Fact::of(self.named(&value.ty, &value.name))),
             Def::Input { .. } => Some(Fact::of(without_names(&value.ty))),
@@ -192,12 +192,6 @@ fn is_feed(op: &gtt_ir::Op) -> bool {
     crate::info(op).is_feed
 }
 
-/// The content of a constant when it is small.
-fn small(tensor: &Tensor) -> Option<Content> {
-    let is_number = tensor.dtype().bits() >= 8;
-    (is_number && tensor.is_readable() && tensor.len() <= MAX_ITEMS).then(|| Content::Known(tensor.clone()))
-}
-
 /// A type without the names of its dims.
 fn without_names(ty: &Type) -> Type {
     let clean = |shape: &Shape| {
@@ -227,7 +221,7 @@ fn evaluated(context: &Context<'_>) -> Option<Facts> {
     }
     let call = Call::of(node, context.opset, &inputs).max_bytes(64 * MAX_ITEMS);
     let results = Exact.evaluate(&call).ok()?;
-    Some(results.iter().map(|tensor| Fact::of(tensor.ty()).with(small(tensor))).collect())
+    Some(results.iter().map(|tensor| Fact::of(tensor.ty()).with(Content::small(tensor))).collect())
 }
 
 /// The facts, and words where operands cannot go together.

@@ -22,6 +22,12 @@ pub(super) enum Content {
 pub(super) const MAX_ITEMS: usize = 128;
 
 impl Content {
+    /// The content of a constant, when it is small.
+    pub(super) fn small(tensor: &Tensor) -> Option<Self> {
+        let is_number = tensor.dtype().bits() >= 8;
+        (is_number && tensor.is_readable() && tensor.len() <= MAX_ITEMS).then(|| Content::Known(tensor.clone()))
+    }
+
     /// Elements of a scalar or vector of integers.
     pub(super) fn items(&self) -> Option<Vec<Option<Expr>>> {
         match self {

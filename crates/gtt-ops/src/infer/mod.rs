@@ -9,8 +9,8 @@
 //! Loops of TensorFlow 1: a `Merge` that a `NextIteration` feeds has a known element type only. ONNX subgraphs: inputs of loop
 //! bodies have their declared types without names, since names may mean another extent in each iteration.
 //!
-//! `rten-shape-inference` serves for the ops listed in [`onnx_rten`](self); its arithmetic is 32-bit and unchecked, so it is asked
-//! only with small extents. Shape arithmetic itself is done here in 64 bits.
+//! `rten-shape-inference` serves for `Einsum`, `GridSample`, `DFT` and `Attention`. The rest is done here: its arithmetic is 32-bit and
+//! unchecked, it follows the newest operator set only, and extents of 0 and unnamed dims are facts here, not assumptions.
 
 mod context;
 mod driver;
@@ -66,6 +66,9 @@ impl Types {
     pub fn of(model: &Model) -> Self {
         let mut types = Self::default();
         driver::Driver { model, types: &mut types }.run();
+        for note in &types.notes {
+            tracing::debug!("{}", note.text);
+        }
         types
     }
 

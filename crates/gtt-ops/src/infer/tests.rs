@@ -179,6 +179,19 @@ fn a_keras_classifier_head_is_inferred_from_its_feed() {
 }
 
 #[test]
+fn a_constant_that_waits_for_a_control_input_has_its_value() {
+    let (mut model, main) = model(Dialect::Tf);
+    let attrs = [("dtype", Attr::DType(DType::I32)), ("value", Attr::Tensor(Tensor::vector(&[2i32, 3])))];
+    let target = add(&mut model, main, Op::tf("Const"), "target", &[], &attrs);
+    let x = model.edit(main).add_const("x", Tensor::from_vec(&[600], vec![0f32; 600]).unwrap(), 0);
+    let shaped = [("T", Attr::DType(DType::F32)), ("Tshape", Attr::DType(DType::I32))];
+    let y = add(&mut model, main, Op::tf("Reshape"), "y", &[x, target], &shaped);
+    let types = Types::of(&model);
+    assert_eq!(types.get(main, y), &float("2,3"));
+    assert_eq!(types.constant_value(main, target), Some(Tensor::vector(&[2i32, 3])));
+}
+
+#[test]
 fn a_fed_value_may_be_of_any_shape() {
     let (mut model, main) = model(Dialect::Tf);
     let x = model.edit(main).add_const("x", Tensor::vector(&[1f32, 2.0]), 0);

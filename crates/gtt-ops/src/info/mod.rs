@@ -48,7 +48,7 @@ pub struct OpInfo {
     pub deterministic: bool,
     /// The first two operands may be exchanged.
     pub commutative: bool,
-    /// Result 0 equals operand 0: `Identity` and its like. Checks (`CheckNumerics`) and hints count as such.
+    /// Result 0 equals operand 0: `Identity` and its like. Checks (`CheckNumerics`), hints and `Print` count as such: ask `effects` too.
     pub passthrough: bool,
     /// Element-wise in operand 0: result 0 has its shape.
     pub keeps_shape: bool,

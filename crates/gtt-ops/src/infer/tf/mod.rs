@@ -10,7 +10,7 @@ use gtt_ir::{Attr, DType, Dim, Shape, Type};
 use rustc_hash::FxHashMap;
 
 use super::context::{Context, Facts};
-use super::fact::{self, Fact};
+use super::fact::{self, Content, Fact};
 use super::shapes::{self, Inferred};
 use super::sym::Symbols;
 
@@ -26,10 +26,13 @@ pub(super) fn infer(context: &mut Context<'_>) -> (Facts, Option<String>) {
     let mut shapes = shapes.into_iter();
     let mut facts: Facts =
         (0..count).map(|slot| Fact::tensor(dtypes.get(slot).copied().flatten(), shapes.next().flatten())).collect();
-    if crate::info(&context.node.op).passthrough
-        && let Some(first) = facts.first_mut()
-    {
-        first.content = context.content(0).cloned();
+    if let Some(first) = facts.first_mut() {
+        if crate::info(&context.node.op).passthrough {
+            first.content = context.content(0).cloned();
+        } else if context.node.op.is_tf("Const") {
+            // A constant with control inputs is a node; when it has a value, it is this one.
+            first.content = context.attr("value").and_then(Attr::as_tensor).and_then(Content::small);
+        }
     }
     (facts, words)
 }
