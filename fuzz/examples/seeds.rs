@@ -1,6 +1,6 @@
 //! Makes small seeds: every `.gtt` file below the first folder, in the formats of all targets, in folders of the second.
 //!
-//! `cargo run --bin seeds -- passes fuzz/seeds`
+//! `cargo run --example seeds -- ../passes seeds`
 
 use std::error::Error;
 use std::fs;
