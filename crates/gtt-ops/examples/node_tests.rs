@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p gtt-ops --example node_tests -- FOLDER [-v]`, where every folder below FOLDER with a `model.onnx` has
 //! `test_data_set_*/{input,output}_*.pb`. Inference must contradict no declared type; what is evaluated from the given inputs must be
-//! the expected output (floats: within 1e-5 relative). Anything else fails. Declines are counted.
+//! the expected output (floats: within 1e-5 relative). Inferred once more with every extent of the inputs unknown, the named extents
+//! of the results must come out right for the extents that the inputs have. Anything else fails. Declines are counted.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use gtt_ir::{Def, GraphId, Model, Tensor, Type, ValueId, traverse};
+use gtt_ir::{Def, Dim, GraphId, Model, Tensor, Type, ValueId, traverse};
 use gtt_ops::eval::{Call, Evaluator, Exact};
 use gtt_ops::infer::Types;
 use rustc_hash::FxHashMap;
@@ -24,6 +25,8 @@ struct Tally {
     shapes: usize,
     outputs: usize,
     contradictions: Vec<String>,
+    named: usize,
+    named_unread: usize,
     right: usize,
     declined: BTreeMap<String, usize>,
     wrong: Vec<String>,
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         "inferred of {} outputs without their declarations: {} element types, {} ranks, {} shapes",
         tally.outputs, tally.dtypes, tally.ranks, tally.shapes
     );
+    println!("named extents: {} right, {} not read here", tally.named, tally.named_unread);
     println!("contradictions: {}", tally.contradictions.len());
     for words in &tally.contradictions {
         println!("  {words}");
@@ -111,6 +115,111 @@ fn one(folder: &Path, tally: &mut Tally) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for set in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
         evaluate(&model, main, &inferred, &set, &name, tally);
+    }
+    named(&mut model, main, folder, &name, tally);
+}
+
+/// Infers with unknown extents of the inputs and evaluates the names of the results' extents.
+fn named(model: &mut Model, main: GraphId, folder: &Path, name: &str, tally: &mut Tally) {
+    let set = folder.join("test_data_set_0");
+    let mut extents: FxHashMap<String, i64> = FxHashMap::default();
+    let ports = model.graph(main).inputs().to_vec();
+    for (index, port) in ports.iter().enumerate() {
+        let Type::Tensor { dtype, shape: Some(shape) } = model.graph(main).value(port.value).ty.clone() else {
+            continue;
+        };
+        let Some(tensor) = tensor(&set.join(format!("input_{index}.pb"))) else { continue };
+        for (axis, &extent) in tensor.shape().iter().enumerate() {
+            extents.insert(format!("{}.{axis}", port.name), extent as i64);
+        }
+        let shape = Some(shape.iter().map(|_| Dim::Unknown).collect());
+        model.edit(main).set_type(port.value, Type::Tensor { dtype, shape });
+    }
+    let types = Types::of(model);
+    for (index, port) in model.graph(main).outputs().iter().enumerate() {
+        let Some(expected) = tensor(&set.join(format!("output_{index}.pb"))) else { continue };
+        let ty = types.get(main, port.value);
+        let Some(shape) = ty.shape() else { continue };
+        if shape.len() != expected.rank() {
+            tally.contradictions.push(format!("{name}: output {index} is {expected:?}, inferred {ty}"));
+            continue;
+        }
+        for (dim, &extent) in shape.iter().zip(expected.shape()) {
+            let value = match dim {
+                Dim::Known(known) => Some(*known as i64),
+                Dim::Symbol(text) => Text { rest: text, extents: &extents }.whole(),
+                Dim::Unknown => continue,
+            };
+            match value {
+                Some(value) if value == extent as i64 => tally.named += 1,
+                Some(_) => tally.contradictions.push(format!("{name}: output {index} is {expected:?}, inferred {ty}")),
+                None => tally.named_unread += 1,
+            }
+        }
+    }
+}
+
+/// A reader of the names that inference gives to extents.
+struct Text<'t> {
+    rest: &'t str,
+    extents: &'t FxHashMap<String, i64>,
+}
+
+impl Text<'_> {
+    fn whole(mut self) -> Option<i64> {
+        let value = self.sum()?;
+        self.rest.is_empty().then_some(value)
+    }
+
+    fn takes(&mut self, token: &str) -> bool {
+        let rest = self.rest.strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn sum(&mut self) -> Option<i64> {
+        let mut sum = if self.takes("-") { -self.product()? } else { self.product()? };
+        loop {
+            if self.takes("+") {
+                sum += self.product()?;
+            } else if self.takes("-") {
+                sum -= self.product()?;
+            } else {
+                return Some(sum);
+            }
+        }
+    }
+
+    fn product(&mut self) -> Option<i64> {
+        let mut product = self.factor()?;
+        while self.takes("*") {
+            product *= self.factor()?;
+        }
+        Some(product)
+    }
+
+    fn factor(&mut self) -> Option<i64> {
+        if self.takes("floor(") {
+            let value = self.factor()?;
+            let divisor = if self.takes("/") { self.factor()? } else { return None };
+            return self.takes(")").then_some(value.div_euclid(divisor));
+        }
+        if self.takes("min(") {
+            let number = self.factor()?;
+            let value = if self.takes(",") { self.factor()? } else { return None };
+            return self.takes(")").then_some(value.min(number));
+        }
+        if self.takes("(") {
+            let value = self.sum()?;
+            return self.takes(")").then_some(value);
+        }
+        let end = self
+            .rest
+            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '/')))
+            .unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        word.parse().ok().or_else(|| self.extents.get(word).copied())
     }
 }
 
