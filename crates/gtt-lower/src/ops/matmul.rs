@@ -62,34 +62,47 @@ fn operand(builder: &mut Builder, val: Val, flip: bool) -> Result<(ValueId, Opti
     Ok((builder.reordered(val, &order, None, "transposed"), shape))
 }
 
-/// `Einsum`: the equations mean the same.
+/// `Einsum`: the equations mean the same. An ellipsis gets labels where what it stands for is known to be the same in every operand.
 pub(crate) fn einsum(builder: &mut Builder, call: &Call<'_>) -> Results {
     let equation = call.text("equation", None)?.replace(' ', "");
     let dtype = builder.held(call.input(0)?).dtype;
-    let Some((terms, result)) = equation.split_once("->") else { return decline("an equation without result") };
     let dims: Vec<Option<Shape>> = call.inputs.iter().map(|&val| builder.held(val).shape.clone()).collect();
+    let equation = labelled(&equation, &dims).unwrap_or(equation);
+    let Some((terms, result)) = equation.split_once("->") else { return decline("an equation without result") };
+    if terms.split(',').count() != dims.len() {
+        return decline("an equation for another number of operands");
+    }
     let extent = |label: char| {
         let found = terms.split(',').zip(&dims).find_map(|(term, dims)| {
             let at = term.chars().position(|other| other == label)?;
-            let dims = dims.as_ref().filter(|_| !term.contains('.'))?;
-            dims.get(at).cloned().filter(|dim| dim.known() != Some(1))
+            dims.as_ref()?.get(at).cloned().filter(|dim| dim.known() != Some(1))
         });
         found.unwrap_or(Dim::Unknown)
     };
-    // An ellipsis stands for the dimensions that the labels leave.
-    let mut left = terms.split(',').zip(&dims).filter(|(term, _)| term.contains("...")).map(|(term, dims)| {
-        let labels = term.chars().filter(|label| label.is_alphabetic()).count();
-        dims.as_ref().and_then(|dims| dims.len().checked_sub(labels))
-    });
-    let left: Option<usize> = left.try_fold(0, |most, count| Some(most.max(count?)));
-    let shape: Option<Shape> = if result.contains("...") {
-        let labels = result.chars().filter(|label| label.is_alphabetic()).count();
-        left.map(|left| (0..labels + left).map(|_| Dim::Unknown).collect())
-    } else {
-        Some(result.chars().map(extent).collect())
-    };
+    let shape: Option<Shape> = (!equation.contains('.')).then(|| result.chars().map(extent).collect());
     let inputs: Vec<ValueId> = call.inputs.iter().map(|&val| builder.natural(val)).collect();
     let attrs = Attrs::new().with("equation", Attr::Str(equation.clone().into()));
     let value = builder.one("Einsum", &inputs, attrs, declared(dtype, shape.as_ref()));
     only(builder.natural_result(value, dtype, shape))
+}
+
+/// The equation with labels in place of each ellipsis; `None` when there is none, or the dimensions behind them may differ.
+fn labelled(equation: &str, dims: &[Option<Shape>]) -> Option<String> {
+    let (terms, _) = equation.split_once("->")?;
+    let mut common: Option<Shape> = None;
+    for (term, dims) in terms.split(',').zip(dims) {
+        let Some((before, after)) = term.split_once("...") else { continue };
+        let dims = dims.as_ref()?;
+        let count = dims.len().checked_sub(before.len() + after.len())?;
+        let own: Shape = dims[before.len()..before.len() + count].iter().cloned().collect();
+        match &common {
+            Some(common) if common.len() == own.len() && common.iter().zip(&own).all(|(x, y)| x.same(y)) => {}
+            Some(_) => return None,
+            None => common = Some(own),
+        }
+    }
+    let count = common?.len();
+    let free = ('A'..='Z').chain('a'..='z').filter(|label| !equation.contains(*label));
+    let labels: String = free.take(count).collect();
+    (labels.len() == count).then(|| equation.replace("...", &labels))
 }

@@ -29,3 +29,18 @@ fn batches_broadcast() {
 }"#,
     );
 }
+
+#[test]
+fn an_ellipsis_of_one_operand_gets_labels() {
+    lowers(
+        r#"graph main(x) -> (y) {
+  x = Placeholder() {dtype=f32, shape=shape[?,3,4]}
+  w = const f32[4,5] splat(1.0)
+  y = Einsum(x, w) {T=f32, N=2, equation="...a,ab->...b"}
+}"#,
+        r#"graph main(x: f32[?,3,4]) -> (y) {
+  w = const f32[4,5] splat(1.0)
+  y = Einsum(x, w) {equation="ABa,ab->ABb"} : f32[?,3,5]
+}"#,
+    );
+}
