@@ -1,9 +1,9 @@
 //! Which results are known before running, and which of them are worth writing.
 
-use gtt_ir::{Attr, Def, Dialect, Graph, GraphId, Id, Model, Node, NodeId, Site, Tensor, Use, ValueId, traverse};
+use gtt_ir::{Attr, Dialect, Graph, GraphId, Id, Node, NodeId, Site, Tensor, Use, ValueId, traverse};
 use gtt_ops::eval::{Call, Why};
 use gtt_ops::infer::Types;
-use gtt_rewrite::{Error, PassContext};
+use gtt_rewrite::{Error, PassContext, constant_tensor};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -126,7 +126,7 @@ impl Known {
                 credit += if alone { result.credit } else { 0 };
                 result.waits.iter().copied().for_each(&mut wait);
                 operands.push(Some(result.tensor.clone()));
-            } else if let Some(tensor) = tensor_of(cx.model(), id, value).filter(|tensor| tensor.is_readable()) {
+            } else if let Some(tensor) = constant_tensor(cx.model(), id, value).filter(|tensor| tensor.is_readable()) {
                 credit += if alone { size(cx.dialect(), tensor) } else { 0 };
                 operands.push(Some(tensor.clone()));
             } else {
@@ -247,16 +247,4 @@ fn agrees(graph: &Graph, types: &Types, id: GraphId, node: &Node, results: &[Ten
                         .all(|(dim, &extent)| dim.known().is_none_or(|dim| dim == extent as u64))
             })
     })
-}
-
-/// The tensor of a constant, also of an enclosing graph's.
-fn tensor_of(model: &Model, mut graph: GraphId, mut value: ValueId) -> Option<&Tensor> {
-    loop {
-        let within = model.graph(graph);
-        match &within.value(value).def {
-            Def::Const(constant) => return Some(&constant.tensor),
-            Def::Capture { outer } => (graph, value) = (within.parent?, *outer),
-            _ => return None,
-        }
-    }
 }

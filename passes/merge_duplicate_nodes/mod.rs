@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use gtt_ir::{Graph, GraphId, Id as _, Node, NodeId, Site, Use, ValueId, traverse};
 use gtt_ops::Effects;
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, is_fed};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod key;
@@ -48,7 +48,7 @@ fn merge_constants(cx: &mut PassContext<'_>, id: GraphId) {
     let mut pairs: Vec<(ValueId, ValueId)> = Vec::new();
     for &value in &constants {
         let Some(constant) = graph.value(value).constant() else { continue };
-        if !constant.tensor.is_readable() {
+        if !constant.tensor.is_readable() || is_fed(graph, value) {
             continue;
         }
         let group = groups.entry(ConstantKey::of(constant)).or_default();
@@ -102,6 +102,11 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
             continue;
         }
         if node.attrs.graphs().next().is_some() || (node.results().next().is_none() && node.control_uses.is_empty()) {
+            continue;
+        }
+        // What is fed from outside is not what the node computes.
+        if node.results().any(|value| is_fed(graph, value)) {
+            cx.decline("equal_node", id, second, "a result is fed from outside");
             continue;
         }
         let group = groups.entry(node_hash(node)).or_default();

@@ -8,6 +8,7 @@ use gtt_ir::{Dialect, Graph, GraphId, Id, Model, NodeId, Site, Use, ValueId, tra
 use gtt_ops::info::{Effects, info};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::rule::is_fed;
 use crate::Decline;
 use crate::rewrite::{Change, Item, Operand, Rewrite};
 use crate::splice::may_erase;
@@ -53,11 +54,6 @@ impl EffectsBehind {
         }
         behind
     }
-}
-
-/// What computes a fed value never runs: the value can be wrapped, not replaced.
-pub(crate) fn is_fed(graph: &Graph, value: ValueId) -> bool {
-    graph.value(value).uses().iter().any(|used| matches!(used, Use::Input { .. }))
 }
 
 fn reads(rewrite: &Rewrite, value: ValueId) -> bool {

@@ -202,7 +202,9 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             newer: &self.newer,
         };
         let found = rule.apply(&cx, node);
-        let found = found.and_then(|rewrite| if rewrite.is_empty() { Err(Decline::NotMine) } else { Ok(rewrite) });
+        // What replaces nothing that is used was done before, at a node that cannot be erased.
+        let idle = |rewrite: &Rewrite| rewrite.is_empty() || replaces_only_unused(self.cx.graph(graph), rewrite);
+        let found = found.and_then(|rewrite| if idle(&rewrite) { Err(Decline::NotMine) } else { Ok(rewrite) });
         let planned = match found {
             Ok(rewrite) => {
                 validate(self.cx.model, graph, &rewrite).map_err(|bug| self.bug(rule, graph, node, &bug))?;
@@ -316,6 +318,11 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             }
         }
     }
+}
+
+fn replaces_only_unused(graph: &Graph, rewrite: &Rewrite) -> bool {
+    let unused = |old: ValueId| graph.get_value(old).is_some_and(gtt_ir::Value::is_unused);
+    rewrite.only_replaces() && replacements(rewrite).into_iter().all(|(old, _)| unused(old))
 }
 
 #[cfg(test)]

@@ -138,5 +138,5 @@ pub use pipeline::{Fixpoint, Item, Pipeline, PresetUse, Step};
 pub use registry::{Preset, Registry};
 pub use report::{Declines, Outcome, Report, Rewrites, Size, StepReport};
 pub use rewrite::{NewNode, NewNodeId, NewValue, Operand, Rewrite};
-pub use rule::{Rule, RuleContext};
+pub use rule::{Rule, RuleContext, constant_tensor, is_fed};
 pub use runner::{Event, Runner};

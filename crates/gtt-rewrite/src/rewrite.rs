@@ -311,6 +311,11 @@ impl Rewrite {
         self.forget_control.push(node);
     }
 
+    /// No change but the replacement of values.
+    pub(crate) fn only_replaces(&self) -> bool {
+        self.changes.iter().all(|change| matches!(change, Change::Replace { .. }))
+    }
+
     /// Nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

@@ -66,10 +66,15 @@ impl<'a> RuleContext<'a> {
         self.graph().value(id)
     }
 
-    /// The node that defines a value, if it is one's first result.
+    /// Somebody may feed the value from outside (TensorFlow), whatever defines it: its definition says nothing then.
+    pub fn is_fed(&self, value: ValueId) -> bool {
+        is_fed(self.graph(), value)
+    }
+
+    /// The node that computes a value, if the value is its first result and is not fed from outside.
     pub fn def(&self, value: ValueId) -> Option<(NodeId, &'a Node)> {
         match self.value(value).def {
-            Def::Node { node, slot: 0 } => Some((node, self.node(node))),
+            Def::Node { node, slot: 0 } if !self.is_fed(value) => Some((node, self.node(node))),
             _ => None,
         }
     }
@@ -80,17 +85,9 @@ impl<'a> RuleContext<'a> {
     }
 
     /// The tensor of a constant; also of a constant of an enclosing graph that this value captures. An input with an
-    /// overridable default is not a constant.
+    /// overridable default is not a constant, nor is one that is fed from outside.
     pub fn tensor(&self, value: ValueId) -> Option<&'a Tensor> {
-        let (mut graph, mut value) = (self.graph, value);
-        loop {
-            let within = self.model.graph(graph);
-            match &within.value(value).def {
-                Def::Const(constant) => return Some(&constant.tensor),
-                Def::Capture { outer } => (graph, value) = (within.parent?, *outer),
-                _ => return None,
-            }
-        }
+        constant_tensor(self.model, self.graph, value)
     }
 
     /// The tensor of a constant operand.
@@ -98,8 +95,8 @@ impl<'a> RuleContext<'a> {
         self.tensor(self.node(node).input(slot)?)
     }
 
-    /// The value has exactly one use, and that is an operand: whoever reads it may have it to itself. Outputs, captures and
-    /// control edges are uses.
+    /// The value has exactly one use, and that is an operand: whoever reads it may have it to itself. Outputs and captures are
+    /// uses; nodes that wait for the node that computes it are in `Node::control_uses`.
     pub fn only_reader(&self, value: ValueId) -> Option<NodeId> {
         match self.value(value).only_use() {
             Some(Use::Operand { node, .. }) => Some(node),
@@ -131,6 +128,25 @@ impl<'a> RuleContext<'a> {
     /// Computes nodes whose operands are constants.
     pub fn evaluator(&self) -> &'a dyn Evaluator {
         self.evaluator
+    }
+}
+
+/// A TensorFlow tensor that somebody may feed from outside.
+pub fn is_fed(graph: &Graph, value: ValueId) -> bool {
+    let port = |port: &gtt_ir::Port| port.value == value;
+    !matches!(graph.value(value).def, Def::Input { .. }) && graph.inputs().iter().any(port)
+}
+
+/// The tensor of a constant, or of the constant of an enclosing graph that the value captures; `None` if it is fed from outside.
+pub fn constant_tensor(model: &Model, graph: GraphId, value: ValueId) -> Option<&Tensor> {
+    let (mut graph, mut value) = (graph, value);
+    loop {
+        let within = model.graph(graph);
+        match &within.value(value).def {
+            Def::Const(constant) if !is_fed(within, value) => return Some(&constant.tensor),
+            Def::Capture { outer } => (graph, value) = (within.parent?, *outer),
+            _ => return None,
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::contract::contradict;
-use crate::control::{ControlPlan, is_fed};
+use crate::control::ControlPlan;
+use crate::rule::is_fed;
 use crate::names::Names;
 use crate::rewrite::{Change, Item, NewConst, NewNode, NewValue, Operand, Rewrite};
 
