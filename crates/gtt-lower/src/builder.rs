@@ -13,6 +13,9 @@ use crate::value::{
 /// Integer tensors up to this length are followed element by element.
 const MAX_ELEMS: usize = 64;
 
+/// An operand, the order of its dimensions, and the shape after that.
+type Reordered = (Val, Vec<usize>, Option<Vec<i64>>);
+
 /// See the module.
 pub(crate) struct Builder {
     model: Model,
@@ -20,7 +23,7 @@ pub(crate) struct Builder {
     /// Names of values, each with how many were derived from it.
     taken: FxHashMap<Name, u32>,
     /// Operands that exist in another order, under another shape.
-    reordered: FxHashMap<(Val, Vec<usize>, Option<Vec<i64>>), ValueId>,
+    reordered: FxHashMap<Reordered, ValueId>,
     node_names: FxHashSet<Name>,
     /// Small constants made by the lowering itself, shared.
     small: FxHashMap<(DType, Vec<usize>, bytes::Bytes), ValueId>,
