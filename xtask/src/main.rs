@@ -53,7 +53,17 @@ enum Task {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> std::process::ExitCode {
+    match run_task() {
+        Ok(()) => 0.into(),
+        Err(error) => {
+            println!("error: {error:#}");
+            1.into()
+        }
+    }
+}
+
+fn run_task() -> Result<()> {
     let root = root();
     match Arguments::parse().task {
         Task::NewPass { name } => {
