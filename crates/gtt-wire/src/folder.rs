@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::Error;
-use crate::files::{builder, parent, resolve};
+use crate::files::{builder, exchange, parent, resolve};
 
 /// Makes or replaces a folder in one step: `fill` gets an empty folder beside it, which is then swapped in.
 ///
@@ -37,12 +37,8 @@ pub fn write_folder_atomically<T, E: From<Error>>(
 fn swap(new: &Path, target: &Path) -> io::Result<()> {
     let Ok(old) = fs::metadata(target) else { return fs::rename(new, target) };
     fs::set_permissions(new, old.permissions())?;
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        if renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE).is_ok() {
-            return Ok(());
-        }
+    if exchange(new, target) {
+        return Ok(());
     }
     let aside = new.with_extension("old");
     fs::rename(target, &aside)?;
