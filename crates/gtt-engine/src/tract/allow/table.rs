@@ -235,7 +235,7 @@ const REDUCTION: &[Entry] = &[
     op("CumSum", &[FLOATS.and(INDEX), INDEX]).from(11).attrs(&[("exclusive", FLAG), ("reverse", FLAG)]),
     op("MatMul", &[FLOATS, FLOATS]),
     op("Gemm", &[FLOATS, FLOATS, FLOATS]).attrs(&[("alpha", Any), ("beta", Any), ("transA", FLAG), ("transB", FLAG)]),
-    op("Einsum", &[FLOATS]).any_count().from(12).attrs(&[("equation", Any)]),
+    op("Einsum", &[FLOATS]).any_count().from(12).attrs(&[("equation", Any)]).when(equation_has_no_ellipsis),
     op("DFT", &[FLOATS, I64]).from(17).until(19).attrs(&[("axis", Any), ("inverse", FLAG), ("onesided", FLAG)]),
     op("DFT", &[FLOATS, I64, I64]).from(20).omit(&[1]).attrs(&[("inverse", FLAG), ("onesided", FLAG)]),
     op("STFT", &[F32, I64, F32, I64]).from(17).omit(&[2]).attrs(&[("onesided", FLAG)]),
@@ -366,6 +366,12 @@ fn power_is_not_negative(site: &Site<'_>) -> Option<String> {
     }
     let known = site.ints(1).is_some_and(|powers| powers.iter().all(|&power| (0..1 << 31).contains(&power)));
     (!known).then(|| "an integer power that may be negative".to_owned())
+}
+
+/// tract loses the dimensions that `...` stands for.
+fn equation_has_no_ellipsis(site: &Site<'_>) -> Option<String> {
+    let equation = site.node.attr("equation").and_then(gtt_ir::Attr::as_str).unwrap_or("...");
+    equation.contains("...").then(|| "an equation with an ellipsis is not covered".to_owned())
 }
 
 /// tract finds the length of a range in whole numbers, whatever the element type.
