@@ -3,6 +3,7 @@
 mod build;
 mod edits;
 mod external;
+mod fixtures;
 mod refusals;
 mod round_trips;
 mod tensors;
