@@ -8,9 +8,9 @@ use gtt_ir::{Dialect, Graph, GraphId, Id, Model, NodeId, Site, Use, ValueId, tra
 use gtt_ops::info::{Effects, info};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::rule::is_fed;
 use crate::Decline;
 use crate::rewrite::{Change, Item, Operand, Rewrite};
+use crate::rule::is_fed;
 use crate::splice::may_erase;
 
 /// More new edges than this for one rewrite, and the driver declines.

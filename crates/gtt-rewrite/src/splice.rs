@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 
 use crate::contract::contradict;
 use crate::control::ControlPlan;
-use crate::rule::is_fed;
 use crate::names::Names;
 use crate::rewrite::{Change, Item, NewConst, NewNode, NewValue, Operand, Rewrite};
+use crate::rule::is_fed;
 
 /// A node that nothing reads may go: known, no feed, no effects inside either.
 pub(crate) fn may_erase(model: &Model, node: &Node) -> bool {

@@ -190,15 +190,24 @@ pub(crate) fn for_output(path: &Path, input: Format, dialect: Dialect) -> Result
         (Some("pbtxt" | "textproto"), Dialect::Tf) => Format::GraphDefText,
         (Some("onnx" | "pb"), Dialect::Onnx) => Format::Onnx,
         (Some("onnx"), _) => {
-            return refuse("the model is a TensorFlow model", "name a `.pb` or `.pbtxt` file, or a folder for a SavedModel");
+            return refuse(
+                "the model is a TensorFlow model",
+                "name a `.pb` or `.pbtxt` file, or a folder for a SavedModel",
+            );
         }
         (Some("pbtxt" | "textproto"), _) => {
-            return refuse("ONNX models are not written as protobuf text", "name an `.onnx` file, or `.gtt` for gtt's text form");
+            return refuse(
+                "ONNX models are not written as protobuf text",
+                "name an `.onnx` file, or `.gtt` for gtt's text form",
+            );
         }
         _ => input,
     };
     if format == Format::SavedModel && path.is_file() {
-        return refuse("it is a file, and a SavedModel is a folder", "name a folder, or a `.pb` file for the graph alone");
+        return refuse(
+            "it is a file, and a SavedModel is a folder",
+            "name a folder, or a `.pb` file for the graph alone",
+        );
     }
     Ok((format, path.to_owned()))
 }

@@ -74,7 +74,9 @@ pub(crate) fn save(model: &Model, input: Format, path: &Path, options: &SaveOpti
     let bytes = match (format, model.dialect) {
         (Format::Text, _) => gtt_wire::write_atomically(path, &encode(model, format)?)?,
         (Format::Onnx, Dialect::Onnx) => write_onnx(model, path, options.external_data)?,
-        (Format::SavedModel, Dialect::Tf) => gtt_tf::write_saved_model(model, path, &gtt_tf::WriteOptions::default())?.bytes,
+        (Format::SavedModel, Dialect::Tf) => {
+            gtt_tf::write_saved_model(model, path, &gtt_tf::WriteOptions::default())?.bytes
+        }
         (Format::GraphDef | Format::GraphDefText, Dialect::Tf) => {
             gtt_wire::write_atomically(path, &encode(model, format)?)?
         }

@@ -183,10 +183,8 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         if step.rounds.is_empty() {
             fixpoint_from = lines.len() + 1;
         }
-        let own = (
-            step.after.nodes as i64 - step.before.nodes as i64,
-            step.after.bytes as i64 - step.before.bytes as i64,
-        );
+        let own =
+            (step.after.nodes as i64 - step.before.nodes as i64, step.after.bytes as i64 - step.before.bytes as i64);
         let same = lines
             .iter_mut()
             .skip(fixpoint_from)
