@@ -205,7 +205,9 @@ fn models_with_other_weights_are_different() {
     assert!(ran.out.contains("outputs differ: output `softmax` differs in"), "{}", ran.out);
     let json = gtt(&["verify", "mnist/frozen.pb", &changed, "--json"]).exits(1).json();
     assert_eq!(json["verdict"], "different");
-    gtt(&["verify", "mnist/frozen.pb", &changed, "--tolerance", "10"]).exits(0);
+    // A tolerance that accepts anything is none.
+    let ran = gtt(&["verify", "mnist/frozen.pb", &changed, "--tolerance", "10"]).exits(2);
+    assert!(ran.err.contains("from 0 to below 1"), "{}", ran.err);
 }
 
 #[test]
