@@ -251,6 +251,10 @@ fn discrete(output: &mut OutputComparison, expected: &Tensor, found: &Tensor) {
     if all_same {
         output.degenerate = Some("all elements are the same".to_owned());
     }
+    if output.elements == 0 {
+        output.degenerate = Some("it has no elements".to_owned());
+        output.says_nothing = true;
+    }
 }
 
 fn mismatch(output: &mut OutputComparison, index: usize, shape: &[usize], expected: String, found: String) {
@@ -422,6 +426,9 @@ mod tests {
         assert!(check(floats(&[0.5, 0.5]), floats(&[0.5, 0.5]), Tolerance::Exact).degenerate.is_some());
         assert!(check(floats(&[f32::NAN]), floats(&[f32::NAN]), Tolerance::Exact).degenerate.is_some());
         assert!(check(floats(&[0.5, 0.6]), floats(&[0.5, 0.6]), Tolerance::Exact).degenerate.is_none());
+        let empty = || Tensor::vector::<i64>(&[]);
+        assert!(check(empty(), empty(), Tolerance::Exact).says_nothing);
+        assert!(check(floats(&[]), floats(&[]), Tolerance::Exact).says_nothing);
     }
 
     #[test]

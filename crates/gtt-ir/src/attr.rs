@@ -141,7 +141,8 @@ pub struct AttrEntry {
     /// Value.
     pub value: Attr,
     /// The message it was read from (ONNX `AttributeProto`, TensorFlow `AttrValue`), written back verbatim by an exporter of
-    /// the same format. Never set for subgraphs.
+    /// the same format. For a subgraph it holds the rest of the message (doc string,
+    /// unknown fields) without the graph.
     pub encoded: Option<Bytes>,
 }
 

@@ -38,7 +38,8 @@ impl Written {
 }
 
 /// Writes a model and its data files. All are written beside their places first and then renamed, data before model, so that the
-/// old files stay when anything fails. `path` may be the file the model was read from.
+/// old files stay when writing fails. A crash just between the renames of a model that is changed in place leaves the old model
+/// beside its new data. `path` may be the file the model was read from.
 pub fn write(model: &Model, path: &Path, options: &WriteOptions) -> Result<Written> {
     let folder = folder_of(path);
     let mut options = options.clone();

@@ -131,7 +131,9 @@ impl Optimized {
         &self.report
     }
 
-    /// Writes the model in one step: a crash or a full disk leaves the old file. The path may be the one that was loaded.
+    /// Writes the model in one step: a crash or a full disk leaves the old file. The path may be the one that was loaded. ONNX
+    /// with data in another file is two files and two renames, data first: a crash just between them leaves the old model
+    /// beside new data.
     ///
     /// The format follows the input's, unless the extension asks for another one that the model can have: `.pb` and `.pbtxt`
     /// for TensorFlow graphs, `.gtt` for the text form.

@@ -31,9 +31,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tract-core", &["gtt-engine"]),
     ("tract-onnx", &["gtt-engine"]),
     ("memmap2", &["gtt-wire"]),
-    ("prost", &["gtt-wire", "gtt-engine"]),
+    ("prost", &["gtt-engine"]),
     ("clap", &["gtt-cli", "xtask"]),
-    ("comfy-table", &["gtt-cli"]),
     ("indicatif", &["gtt-cli"]),
 ];
 
