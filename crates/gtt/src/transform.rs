@@ -80,7 +80,8 @@ impl Source {
         let mut model = self.model.clone();
         #[cfg(feature = "tract")]
         let evaluator = gtt_ops::eval::Chain::exact_then(gtt_engine::TractEvaluator);
-        let mut runner = Runner::new();
+        // On an error the model is dropped with it: nothing to roll back to.
+        let mut runner = Runner::new().rollback(false);
         #[cfg(feature = "tract")]
         {
             runner = runner.evaluator(&evaluator);
