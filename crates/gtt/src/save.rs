@@ -112,11 +112,8 @@ pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Bytes>, Error>
 /// Constants smaller than this stay in the model when the others go outside: as ONNX's own tools do it.
 const SPLIT_FROM: usize = 1024;
 
-#[allow(clippy::field_reassign_with_default, reason = "the options have private fields")]
 fn onnx_options(external: gtt_onnx::ExternalData) -> gtt_onnx::WriteOptions {
-    let mut options = gtt_onnx::WriteOptions::default();
-    options.external = external;
-    options
+    gtt_onnx::WriteOptions { external, ..gtt_onnx::WriteOptions::default() }
 }
 
 fn write_onnx(model: &Model, path: &Path, data: ExternalData) -> Result<u64, Error> {
