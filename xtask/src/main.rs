@@ -1,5 +1,5 @@
 //! Tasks of the gtt workspace: `cargo xtask --help`.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 mod bench;
 mod docs;

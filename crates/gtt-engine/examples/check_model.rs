@@ -6,7 +6,7 @@
 //!
 //! Arrays are matched by name, or by position when the names differ.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 use std::path::Path;
 

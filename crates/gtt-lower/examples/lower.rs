@@ -1,6 +1,6 @@
 //! `lower IN OUTPUTS OUT.onnx [--inputs NAMES] [--fix NAME=true|false] [--opset N]`: a GraphDef or SavedModel as an ONNX file.
 //! `lower --batch LIST`: one such command for each line of a file, and a verdict for each.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 use std::error::Error;
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! argument the copies are written into that folder.
 //!
 //! `roundtrip IN.onnx OUT.onnx [deferred]`: one file, written to disk; `deferred` leaves the disk to the operating system.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
 //! Times inference of a synthetic ONNX graph: `cargo run -p gtt-ops --example many_nodes -- NODES`.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 use std::time::Instant;
 

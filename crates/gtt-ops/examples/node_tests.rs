@@ -4,7 +4,7 @@
 //! `test_data_set_*/{input,output}_*.pb`. Inference must contradict no declared type; what is evaluated from the given inputs must be
 //! the expected output (floats: within 1e-5 relative). Inferred once more with every extent of the inputs unknown, the named extents
 //! of the results must come out right for the extents that the inputs have. Anything else fails. Declines are counted.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 use std::collections::BTreeMap;
 use std::fs;

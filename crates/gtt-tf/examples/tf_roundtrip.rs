@@ -12,7 +12,7 @@
 //!
 //! Binary files are compared byte for byte. Text is read, printed, read and printed again; the two prints must agree.
 //! A SavedModel with variables is read with `allow_variables`. Exits with 1 when something differs or cannot be read.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 /// The model as `build.rs` left it.
 static MODEL: &[u8] = include_bytes!(env!("MODEL"));
 
-#[allow(clippy::print_stdout)]
+#[allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 fn main() {
     println!("{} bytes of model inside, {} nodes", MODEL.len(), env!("MODEL_NODES"));
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use gtt::{Transform, load, passes};
 
-#[allow(clippy::print_stdout)]
+#[allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(input), Some(output)) = (args.next(), args.next()) else {

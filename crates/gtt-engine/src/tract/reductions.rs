@@ -193,7 +193,7 @@ impl TypedReduction {
         let max = self.kind != Kind::Min;
         let pick = |&best: &T, &next: &T| {
             // Only NaN does not equal itself.
-            #[allow(clippy::eq_op)]
+            #[allow(clippy::eq_op, reason = "only NaN differs from itself; the element type is generic")]
             let is_nan = next != next;
             if is_nan || (if max { next > best } else { next < best }) { next } else { best }
         };

@@ -83,7 +83,7 @@ fn filled<T: Element>(args: Args<'_>, plan: &Plan, folded: Vec<Option<T>>, neutr
 }
 
 fn extremes<T: Element + PartialOrd>(args: Args<'_>, plan: &Plan, operand: &Tensor, max: bool) -> Results {
-    #[allow(clippy::eq_op)]
+    #[allow(clippy::eq_op, reason = "only NaN differs from itself; the element type is generic")]
     if elements::<T>(args, operand)?.iter().any(|element| element != element) {
         return args.undefined("the extreme of NaN");
     }
@@ -216,7 +216,7 @@ fn places<T: Element + PartialOrd>(
     let extent = operand.shape()[axis];
     let inner = product(&operand.shape()[axis + 1..]);
     let outer = product(&operand.shape()[..axis]);
-    #[allow(clippy::eq_op)]
+    #[allow(clippy::eq_op, reason = "only NaN differs from itself; the element type is generic")]
     if extent == 0 || elements.iter().any(|element| element != element) {
         return args.undefined("the extreme of nothing, or of NaN");
     }
