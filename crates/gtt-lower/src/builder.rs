@@ -530,21 +530,5 @@ impl Builder {
 
 /// The number of an element type in ONNX; `None` for types that ONNX does not have (or that its ops do not take).
 pub(crate) fn onnx_code(dtype: DType) -> Option<i64> {
-    Some(match dtype {
-        DType::F32 => 1,
-        DType::U8 => 2,
-        DType::I8 => 3,
-        DType::U16 => 4,
-        DType::I16 => 5,
-        DType::I32 => 6,
-        DType::I64 => 7,
-        DType::String => 8,
-        DType::Bool => 9,
-        DType::F16 => 10,
-        DType::F64 => 11,
-        DType::U32 => 12,
-        DType::U64 => 13,
-        DType::BF16 => 16,
-        _ => return None,
-    })
+    gtt_ops::onnx_number(dtype).filter(|&number| number <= 13 || dtype == DType::BF16)
 }

@@ -16,5 +16,5 @@ mod nonsense;
 mod slicing;
 pub mod views;
 
-pub use dtypes::onnx_dtype;
+pub use dtypes::{onnx_dtype, onnx_number};
 pub use info::{Effects, OpInfo, Results, effects_of, info, result_count};

@@ -1,5 +1,9 @@
 //! What several passes need.
 
+pub(crate) mod axes;
+pub(crate) mod constants;
+pub(crate) mod shapes;
+
 use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};
 use gtt_rewrite::PassContext;
 use rustc_hash::FxHashSet;

@@ -1,0 +1,49 @@
+//! Constants that rules read and write.
+
+use gtt_ir::{Tensor, ValueId};
+use gtt_rewrite::{Operand, Rewrite, RuleContext};
+
+/// Elements of a small integer tensor that is known before running: a constant, or computed from constants and fixed extents
+/// (up to 128 elements).
+pub(crate) fn ints(cx: &RuleContext<'_>, value: ValueId) -> Option<Vec<i64>> {
+    if let Some(tensor) = cx.tensor(value) {
+        return if tensor.len() <= 4096 { tensor.to_i64s() } else { None };
+    }
+    cx.types().constant_value(cx.graph_id(), value)?.to_i64s()
+}
+
+/// The number that all elements of a constant are, bit for bit the same; `None` for tensors without elements and non-numbers
+/// (strings, complex numbers, types under a byte).
+pub(crate) fn uniform(cx: &RuleContext<'_>, value: ValueId) -> Option<f64> {
+    uniform_element(cx.tensor(value)?)
+}
+
+/// The same of a tensor. Integers beyond 2^53 have none.
+pub(crate) fn uniform_element(tensor: &Tensor) -> Option<f64> {
+    let size = tensor.dtype().bits() / 8;
+    if size == 0 || tensor.is_empty() || !tensor.is_readable() {
+        return None;
+    }
+    let element = match tensor.as_splat() {
+        Some(element) => element.clone(),
+        None => {
+            let bytes = tensor.bytes()?;
+            let first = bytes.slice(..size);
+            if bytes.chunks_exact(size).any(|element| element != first) {
+                return None;
+            }
+            first
+        }
+    };
+    let scalar = Tensor::from_bytes(tensor.dtype(), &[], element).ok()?;
+    if let Some(floats) = scalar.to_f64s() {
+        return floats.first().copied();
+    }
+    let integer = *scalar.to_i64s()?.first()?;
+    (integer.unsigned_abs() <= 1 << 53).then_some(integer as f64)
+}
+
+/// A new constant vector of i64.
+pub(crate) fn vector(rewrite: &mut Rewrite, elements: &[i64]) -> Operand {
+    rewrite.constant(Tensor::vector(elements))
+}
