@@ -162,7 +162,7 @@ pub(crate) struct Transform {
     /// Where ONNX weights go: into the model, or into a file beside it
     #[arg(long, value_enum, default_value_t = ExternalData::Keep, value_name = "WHERE", help_heading = "Writing")]
     pub external_data: ExternalData,
-    /// Compute compressed sizes also for large models (by default up to 32 MB)
+    /// Compute compressed sizes also for large models (by default up to 2 MB)
     #[arg(long, help_heading = "Writing")]
     pub gzip: bool,
     /// Print the report as JSON

@@ -52,7 +52,7 @@ pub struct PassInfo {
     pub numerics: Numerics,
     /// What it may do to the model's inputs and outputs.
     pub interface: Interface,
-    /// Running it twice is the same as once. Not checked at run time.
+    /// Running it twice is the same as once: a `fixpoint` does not run it again on a model that nobody changed since.
     pub idempotent: bool,
     /// Passes that should have run before, for `explain` and for authors of pipelines.
     pub after: &'static [&'static str],

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use gtt_ir::{Model, verify};
 use gtt_ops::eval::{Evaluator, Exact};
+use rustc_hash::FxHashMap;
 
 use crate::context::{EXAMPLES, Session};
 use crate::contract::Contract;
@@ -129,6 +130,7 @@ impl<'a> Runner<'a> {
             steps: Vec::new(),
             numerics: Numerics::Exact,
             limited: false,
+            settled: FxHashMap::default(),
         };
         run.items(pipeline.items(), &mut Vec::new())?;
         let Run { size: after, steps, numerics, limited, .. } = run;
@@ -163,6 +165,8 @@ struct Run<'r, 'a, 'm> {
     steps: Vec<StepReport>,
     numerics: Numerics,
     limited: bool,
+    /// Where an idempotent step left the model, and its report: while nobody changed the model, it need not run again.
+    settled: FxHashMap<*const Step, (u64, usize)>,
 }
 
 impl Run<'_, '_, '_> {
@@ -232,7 +236,15 @@ impl Run<'_, '_, '_> {
                 self.limited |= self.session.budget == Some(0);
                 report.outcome = Outcome::Skipped { reason };
             }
-            None => self.run_pass(step, &mut report)?,
+            None => match self.settled.get(&std::ptr::from_ref(step)) {
+                Some(&(revision, last)) if revision == self.model.revision() => {
+                    report.declines.clone_from(&self.steps[last].declines);
+                }
+                _ => self.run_pass(step, &mut report)?,
+            },
+        }
+        if step.info.idempotent && matches!(report.outcome, Outcome::Changed | Outcome::Unchanged) {
+            self.settled.insert(std::ptr::from_ref(step), (self.model.revision(), index));
         }
         self.size = report.after;
         tracing::info!(pass = step.info.name, outcome = ?report.outcome, seconds = report.seconds, "step");

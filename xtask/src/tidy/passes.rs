@@ -11,7 +11,7 @@ pub(super) fn check(tree: &Tree, problems: &mut Vec<String>) {
     let mut folders: BTreeMap<&str, Vec<&File>> = BTreeMap::new();
     for file in tree.below("passes/", "") {
         if let Some((folder, _)) = file.path["passes/".len()..].split_once('/')
-            && folder != "tests"
+            && !matches!(folder, "tests" | "support")
         {
             folders.entry(folder).or_default().push(file);
         }

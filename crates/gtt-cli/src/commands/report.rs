@@ -13,7 +13,7 @@ use crate::commands::transform::Run;
 use crate::output::{self, BAD, BOLD, DIM, GOOD, Table, WARN, bytes, change, count, seconds, styled};
 
 /// Models larger than this are compressed only when asked for.
-const GZIP_LIMIT: u64 = 32_000_000;
+const GZIP_LIMIT: u64 = 2_000_000;
 
 /// A size before and after.
 #[derive(Clone, Copy, Debug, Default, Serialize)]

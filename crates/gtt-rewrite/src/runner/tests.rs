@@ -98,7 +98,7 @@ pass!(FREEZE, "freeze", { interface: Interface::DropsDefaults }, freeze);
 pass!(FREEZE_SILENTLY, "freeze_silently", {}, freeze);
 pass!(LOSSY, "lossy", { numerics: Numerics::Lossy, dialects: &[Dialect::Tf] }, |_| Ok(()));
 static TICKS: AtomicU32 = AtomicU32::new(0);
-pass!(TICK, "tick", {}, |cx| {
+pass!(TICK, "tick", { idempotent: false }, |cx| {
     // Changes something on its first three runs only.
     if TICKS.fetch_add(1, Ordering::Relaxed) < 3 {
         let main = cx.model().main_id();
@@ -106,7 +106,7 @@ pass!(TICK, "tick", {}, |cx| {
     }
     Ok(())
 });
-pass!(ALWAYS, "always", {}, |cx| {
+pass!(ALWAYS, "always", { idempotent: false }, |cx| {
     let main = cx.model().main_id();
     cx.edit(main).set_graph_name("main");
     Ok(())
@@ -386,4 +386,19 @@ fn the_report_serialises_under_stable_names() {
     assert_eq!(json["steps"][1]["outcome"]["reason"], "not for ONNX models");
     assert_eq!(json["steps"][2]["outcome"]["error"], "pass `fail`: main/a: it cannot");
     assert_eq!(json["numerics"]["kind"], "exact");
+}
+
+#[test]
+fn an_idempotent_pass_does_not_run_again_on_a_model_that_nobody_changed() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    pass!(COUNTED, "counted", {}, |cx| {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        let main = cx.model().main_id();
+        cx.edit(main).set_graph_name("main");
+        Ok(())
+    });
+    let registry = Registry::default().with_pass(&COUNTED);
+    let pipeline = Pipeline::parse("fixpoint{ counted }", &registry).expect("well formed");
+    let report = Runner::new().run(&mut model(), &pipeline).expect("no error");
+    assert_eq!((report.steps.len(), RUNS.load(Ordering::Relaxed)), (2, 1));
 }
