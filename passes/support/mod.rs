@@ -2,6 +2,7 @@
 
 pub(crate) mod axes;
 pub(crate) mod constants;
+pub(crate) mod ranges;
 pub(crate) mod shapes;
 
 use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};
