@@ -15,6 +15,7 @@ pub mod remove_attribute;
 pub mod remove_control_dependencies;
 pub mod remove_device;
 pub mod remove_nodes;
+pub mod round_weights;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
 
@@ -31,6 +32,7 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_control_dependencies::PASS,
     &remove_device::PASS,
     &remove_nodes::PASS,
+    &round_weights::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
 ];

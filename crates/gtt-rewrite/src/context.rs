@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId};
+use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, ValueId};
 use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
 
-use crate::Scope;
+use crate::{Change, Deviation, Scope};
 
 /// The model under change, and where a pass writes down what it did and what it did not do.
 ///
@@ -46,6 +46,7 @@ pub(crate) struct Journal {
     pub(crate) applied: BTreeMap<&'static str, Tally>,
     pub(crate) declined: BTreeMap<(&'static str, Cow<'static, str>), Tally>,
     pub(crate) notes: Vec<String>,
+    pub(crate) deviation: Option<Deviation>,
     /// The bisect limit kept a rewrite from being made.
     pub(crate) limited: bool,
 }
@@ -185,6 +186,13 @@ impl<'a> PassContext<'a> {
     /// A line for the report that is neither rewrite nor decline, e.g. "12 initializers can no longer be overridden".
     pub fn note(&mut self, line: impl Into<String>) {
         self.session.journal.notes.push(line.into());
+    }
+
+    /// Adds the error of one constant to the step's [`Deviation`].
+    pub fn deviate(&mut self, graph: GraphId, value: ValueId, change: &Change) {
+        let model = &*self.model;
+        let name = || model.graph(graph).value(value).name.to_string();
+        self.session.journal.deviation.get_or_insert_default().add(change, name);
     }
 }
 

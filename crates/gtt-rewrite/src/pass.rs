@@ -17,6 +17,12 @@ pub trait Pass: Send + Sync {
     fn numerics(&self, declared: Numerics) -> Numerics {
         declared
     }
+
+    /// What it may do to inputs and outputs with the arguments it was built from, where that differs from
+    /// [`PassInfo::interface`].
+    fn interface(&self, declared: Interface) -> Interface {
+        declared
+    }
 }
 
 /// Builds a pass from its arguments.

@@ -3,8 +3,8 @@
 use gtt_ir::Model;
 use serde::Serialize;
 
-use crate::Numerics;
 use crate::context::{Journal, Tally};
+use crate::{Deviation, Numerics};
 
 /// A whole run.
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +54,8 @@ pub struct StepReport {
     pub declines: Vec<Declines>,
     /// What else the pass had to say.
     pub notes: Vec<String>,
+    /// How far a lossy pass moved elements of constants; the notes say it in words.
+    pub deviation: Option<Deviation>,
 }
 
 impl StepReport {

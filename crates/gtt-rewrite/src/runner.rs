@@ -230,6 +230,7 @@ impl Run<'_, '_, '_> {
             rewrites: Vec::new(),
             declines: Vec::new(),
             notes: Vec::new(),
+            deviation: None,
         };
         match self.skip_reason(step) {
             Some(reason) => {
@@ -278,6 +279,10 @@ impl Run<'_, '_, '_> {
                 report.rewrites = journal.rewrites();
                 report.declines = journal.declines();
                 report.notes = journal.notes;
+                if let Some(deviation) = journal.deviation {
+                    report.notes.insert(0, deviation.to_string());
+                    report.deviation = Some(deviation);
+                }
                 self.limited |= journal.limited;
                 if changed {
                     report.outcome = Outcome::Changed;
@@ -313,7 +318,7 @@ impl Run<'_, '_, '_> {
         verify(self.model).map_err(|error| Error::internal("", format!("it left a broken graph: {error}")))?;
         let types = self.cached_types();
         contract
-            .check(self.model, types.as_deref(), step.info.interface, step.numerics())
+            .check(self.model, types.as_deref(), step.pass.interface(step.info.interface), step.numerics())
             .map_err(|broken| Error::internal("", format!("it changed the model's interface: {broken}")))
     }
 }

@@ -26,6 +26,8 @@ pub struct Case {
     pub inputs: Vec<String>,
     /// Why no engine is asked.
     pub not_checked: Option<String>,
+    /// How far outputs may lie apart, as a share of their largest magnitude, where the pipeline is lossy.
+    pub within: Option<f64>,
     /// The whole file; its header is comments to the parser.
     pub text: String,
 }
@@ -81,6 +83,12 @@ impl Case {
                 "DECLINES" => case.declines.push(value),
                 "FAILS" => case.fails.push(value),
                 "INPUTS" => case.inputs.extend(value.split_whitespace().map(str::to_owned)),
+                "NUMERICS" if value.starts_with("within ") => {
+                    let share = value["within ".len()..].trim().parse().ok().filter(|share| (0.0..1.0).contains(share));
+                    let usage =
+                        || CaseError(format!("line {}: expected `NUMERICS: within X`, X from 0 to 1", index + 1));
+                    case.within = Some(share.ok_or_else(usage)?);
+                }
                 "NUMERICS" => {
                     let reason = value.strip_prefix("not checked").map(|rest| rest.trim_start_matches([',', ':', ' ']));
                     let reason = reason.filter(|reason| !reason.is_empty());
@@ -127,6 +135,7 @@ mod tests {
         assert!(error("// RUN: a\nmodel tf").contains("why the case exists"));
         assert!(error("// Because.\nmodel tf").contains("RUN"));
         assert!(error("// Because.\n// RUN: a\n// DECLINE: x\n").contains("unknown `DECLINE`"));
+        assert!(error("// Because.\n// RUN: a\n// NUMERICS: within 3\n").contains("X from 0 to 1"));
         assert!(error("// Because.\n// RUN: a\n// NUMERICS: maybe\n").contains("not checked, because"));
     }
 }

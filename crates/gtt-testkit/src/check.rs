@@ -55,15 +55,22 @@ pub fn run_case(kit: &Kit, case: &Case) -> Result<String, Failure> {
         let _ = writeln!(snapshot, "error: {error}");
         return Ok(snapshot);
     }
-    let refused = case.not_checked.as_deref();
-    let outcome = check(kit, &model, &pipeline, &case.inputs, refused)?;
+    let asked = match (&case.not_checked, case.within) {
+        (Some(reason), _) => Asked::Nothing(reason),
+        (None, Some(share)) => Asked::Within(share),
+        (None, None) => Asked::Promise,
+    };
+    let outcome = check(kit, &model, &pipeline, &case.inputs, asked)?;
     expect_steps(case, &outcome.report)?;
     write_report(&mut snapshot, &outcome.report);
     let after = text::print(&outcome.model);
     match &outcome.judgement {
         None => {}
         Some(Judgement::Equal) => {
-            let _ = writeln!(snapshot, "answers: equal ({})", numerics(outcome.report.numerics));
+            let _ = match (outcome.report.numerics, case.within) {
+                (Numerics::Lossy, Some(share)) => writeln!(snapshot, "answers: within {share}"),
+                (promised, _) => writeln!(snapshot, "answers: equal ({})", numerics(promised)),
+            };
         }
         Some(Judgement::NotChecked(reason)) => {
             let _ = writeln!(snapshot, "answers: not checked: {reason}");
@@ -81,11 +88,22 @@ pub fn run_case(kit: &Kit, case: &Case) -> Result<String, Failure> {
 /// Runs a pipeline on a model under all contracts.
 pub fn check_model(kit: &Kit, model: &Model, pipeline: &str, inputs: &[String]) -> Result<Outcome, Failure> {
     let pipeline = parse_pipeline(kit, pipeline)?;
-    let outcome = check(kit, model, &pipeline, inputs, None)?;
+    let outcome = check(kit, model, &pipeline, inputs, Asked::Promise)?;
     match &outcome.judgement {
         Some(Judgement::Different(words)) => fail(format!("the answers differ: {words}")),
         _ => Ok(outcome),
     }
+}
+
+/// What an engine is asked.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    /// Nothing, for this reason.
+    Nothing(&'a str),
+    /// Whether the answers are what the pipeline promises.
+    Promise,
+    /// The same; and of a lossy pipeline, whether they lie within this share of the largest magnitude.
+    Within(f64),
 }
 
 fn fail<T>(words: String) -> Result<T, Failure> {
@@ -101,7 +119,7 @@ fn check(
     model: &Model,
     pipeline: &Pipeline,
     inputs: &[String],
-    not_checked: Option<&str>,
+    asked: Asked<'_>,
 ) -> Result<Outcome, Failure> {
     verify(model).map_err(|error| Failure(format!("the graph does not verify before the run: {error}")))?;
     file_contract(kit, model, "before the run")?;
@@ -138,11 +156,8 @@ fn check(
             ));
         }
     }
-    let judgement = if text::same(model, &after) {
-        None
-    } else {
-        Some(judge(kit, model, &after, report.numerics, inputs, not_checked))
-    };
+    let judgement =
+        if text::same(model, &after) { None } else { Some(judge(kit, model, &after, report.numerics, inputs, asked)) };
     Ok(Outcome { report, model: after, judgement })
 }
 
@@ -152,14 +167,18 @@ fn judge(
     after: &Model,
     numerics: Numerics,
     inputs: &[String],
-    not_checked: Option<&str>,
+    asked: Asked<'_>,
 ) -> Judgement {
     let unchecked = |reason: &str| Judgement::NotChecked(reason.to_owned());
-    match (not_checked, numerics, &kit.oracle) {
-        (Some(reason), ..) => unchecked(reason),
-        (_, Numerics::Lossy, _) => unchecked("the pass changes values by design"),
-        (.., None) => unchecked("there is no engine here"),
-        (.., Some(oracle)) => oracle.judge(before, after, numerics, inputs),
+    let numerics = match (asked, numerics) {
+        (Asked::Nothing(reason), _) => return unchecked(reason),
+        (Asked::Within(relative), Numerics::Lossy) => Numerics::Close { relative, absolute: 0.0 },
+        (_, Numerics::Lossy) => return unchecked("the pass changes values by design"),
+        (_, numerics) => numerics,
+    };
+    match &kit.oracle {
+        None => unchecked("there is no engine here"),
+        Some(oracle) => oracle.judge(before, after, numerics, inputs),
     }
 }
 

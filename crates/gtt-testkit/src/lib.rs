@@ -14,7 +14,7 @@
 //! The first lines say in words why the case exists. `RUN` is the pipeline. The others are optional and may be repeated:
 //! `REWRITES: rule` and `DECLINES: reason` must happen, `FAILS: words` expects an error with these words (and no other error is
 //! tolerated), `INPUTS: N=2 x:1,3` binds extents for the run in an engine, `NUMERICS: not checked, because …` keeps the engine
-//! out. Everything that happened is in the snapshot `../snapshots/case.snap`: the report, whether an engine found the answers
+//! out, `NUMERICS: within 0.01` holds a lossy pipeline to an error. Everything that happened is in the snapshot `../snapshots/case.snap`: the report, whether an engine found the answers
 //! equal, the model afterwards.
 //!
 //! Whatever the case is about, it is held to these contracts: the graph verifies before and after; its text round-trips; a
