@@ -10,6 +10,7 @@ pub mod fold_old_batch_norms;
 pub mod freeze_initializers;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
+pub mod lift_constants;
 pub mod merge_duplicate_nodes;
 pub mod remove_attribute;
 pub mod remove_control_dependencies;
@@ -27,6 +28,7 @@ pub static PASSES: &[&PassInfo] = &[
     &freeze_initializers::PASS,
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,
+    &lift_constants::PASS,
     &merge_duplicate_nodes::PASS,
     &remove_attribute::PASS,
     &remove_control_dependencies::PASS,

@@ -1,8 +1,11 @@
 //! What several passes need.
 
 pub(crate) mod axes;
+pub(crate) mod constant_node;
 pub(crate) mod constants;
 pub(crate) mod ranges;
+pub(crate) mod inline;
+pub(crate) mod names;
 pub(crate) mod shapes;
 
 use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};

@@ -269,6 +269,12 @@ impl<'m> Editor<'m> {
         value
     }
 
+    /// Adds an empty graph inside of this one. It must then become an attribute of a node of this graph.
+    pub fn add_subgraph(&mut self, name: impl Into<Name>) -> GraphId {
+        let name = name.into();
+        self.model.add_graph(&name, Some(self.graph))
+    }
+
     // Changing nodes
 
     /// Changes one operand.

@@ -72,6 +72,8 @@ pub struct Function {
     pub graph: GraphId,
     /// Operator sets of the body.
     pub opsets: BTreeMap<Domain, i64>,
+    /// Attributes that a call need not give, with what they are then. Those it must give are not listed.
+    pub defaults: Attrs,
     /// Everything else of the message (attribute declarations, doc strings, unknown fields), encoded.
     pub extra: Bytes,
 }
@@ -125,6 +127,30 @@ impl Model {
     pub fn add_graph(&mut self, name: &str, parent: Option<GraphId>) -> GraphId {
         self.revision += 1;
         self.graphs.push(Graph::new(name, parent))
+    }
+
+    /// Drops the functions that are not wanted, bodies included.
+    pub fn retain_functions(&mut self, mut wanted: impl FnMut(&Function) -> bool) {
+        let (kept, gone): (Vec<Function>, Vec<Function>) =
+            std::mem::take(&mut self.functions).into_iter().partition(|function| wanted(function));
+        self.functions = kept;
+        for function in gone {
+            self.revision += 1;
+            for graph in self.nested(function.graph) {
+                self.graphs.remove(graph);
+            }
+        }
+    }
+
+    /// Imports a version of an operator set; `None` drops the import. The revision stays when that is so already.
+    pub fn set_opset(&mut self, domain: Domain, version: Option<i64>) {
+        let before = match version {
+            Some(version) => self.opsets.insert(domain, version),
+            None => self.opsets.remove(&domain),
+        };
+        if before != version {
+            self.revision += 1;
+        }
     }
 
     /// Moves whenever anything changed. The runner compares it; no pass reports changes itself.

@@ -30,7 +30,7 @@ pub(crate) struct OnnxEnvelope {
 pub(crate) struct Style {
     /// Nodes of the default domain say so with an empty string instead of leaving it out.
     pub(crate) explicit_domain: bool,
-    /// Initializers of the main graph are constants although the IR version wants them listed as inputs.
+    /// Initializers are constants although the IR version wants them listed as inputs.
     pub(crate) unlisted_initializers: bool,
 }
 

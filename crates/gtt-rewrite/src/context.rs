@@ -105,6 +105,16 @@ impl<'a> PassContext<'a> {
         self.model.edit(graph)
     }
 
+    /// Drops functions of the model, bodies included.
+    pub fn retain_functions(&mut self, wanted: impl FnMut(&gtt_ir::Function) -> bool) {
+        self.model.retain_functions(wanted);
+    }
+
+    /// Imports a version of an operator set; `None` drops the import.
+    pub fn set_opset(&mut self, domain: Domain, version: Option<i64>) {
+        self.model.set_opset(domain, version);
+    }
+
     /// Op family.
     pub fn dialect(&self) -> Dialect {
         self.model.dialect

@@ -89,7 +89,7 @@ impl Contract {
 }
 
 /// The types cannot both be right.
-pub(crate) fn contradict(a: &Type, b: &Type) -> bool {
+pub fn contradict(a: &Type, b: &Type) -> bool {
     match (a, b) {
         (Type::Unknown, _) | (_, Type::Unknown) => false,
         (Type::Tensor { dtype: a, shape: x }, Type::Tensor { dtype: b, shape: y })

@@ -131,6 +131,7 @@ mod suggest;
 
 pub use args::{Arg, ArgError, Args};
 pub use context::{PassContext, place};
+pub use contract::contradict;
 pub use decline::Decline;
 pub use deviation::{Change, Deviation};
 pub use driver::{apply_rules, apply_rules_once};

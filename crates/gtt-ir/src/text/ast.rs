@@ -22,6 +22,7 @@ pub(super) struct FunctionText {
     pub(super) op: Op,
     pub(super) overload: Name,
     pub(super) opsets: BTreeMap<Domain, i64>,
+    pub(super) defaults: Vec<(Spot, AttrText)>,
     pub(super) graph: GraphText,
 }
 

@@ -21,16 +21,17 @@ pub(super) fn build(text: ModelText) -> Parsed<Model> {
     model.opsets = text.opsets;
     for function in text.functions {
         let graph = model.add_graph(&function.graph.name, None);
-        let FunctionText { op, overload, opsets, .. } = &function;
-        let entry = Function {
-            op: op.clone(),
-            overload: overload.clone(),
-            graph,
-            opsets: opsets.clone(),
-            extra: bytes::Bytes::new(),
-        };
+        let FunctionText { op, overload, opsets, defaults: given, graph: body } = function;
+        let mut defaults = Attrs::new();
+        for (spot, value) in given {
+            let AttrText::Value(value) = value else {
+                return Err((spot.at, format!("attribute `{}` cannot have a graph by default", spot.name)));
+            };
+            push(&mut defaults, &spot, value)?;
+        }
+        let entry = Function { op, overload, graph, opsets, defaults, extra: bytes::Bytes::new() };
         model.functions.push(entry);
-        Builder { model: &mut model, scopes: Vec::new() }.graph(graph, function.graph)?;
+        Builder { model: &mut model, scopes: Vec::new() }.graph(graph, body)?;
     }
     let main = model.main_id();
     if model.main().name != text.main.name {

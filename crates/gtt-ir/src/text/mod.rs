@@ -21,6 +21,7 @@
 //!   TensorFlow input without a type is a fed tensor of the body. `keep(a, b)` names nodes that stay though nothing reads them.
 //! * A node is called like its first result unless `@name` says otherwise; `@_` is a node without a name.
 //! * `_` is an omitted operand or result, `^n` a control input, `on "…"` a device, `overload "…"` an ONNX function overload.
+//! * `function domain::Name {"": 18} defaults {alpha=1.0} (x) -> (y) {…}` is an ONNX function; `defaults` are those of attributes.
 //! * Attributes: `1` integer, `1.0` float, `true`, `"string"`, `f32` element type, `shape[1,?]`, `const …` constant,
 //!   `graph …` subgraph, `$name` reference to an attribute of the calling node, `func(name)`, `raw(hex)`; lists of these in
 //!   brackets. `[]` is an empty list of integers (ONNX) or of unknown kind (TensorFlow); others say it: `floats[]`.

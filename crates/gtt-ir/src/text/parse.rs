@@ -147,8 +147,9 @@ impl<'t> Parser<'t> {
         let graph_name = if self.took('@')? { self.name("the body's name")?.name } else { op.name.clone() };
         let overload = self.quoted_after("overload")?;
         let opsets = self.opsets()?;
+        let defaults = if self.took_word("defaults")? { self.attrs()? } else { Vec::new() };
         let graph = self.graph(graph_name)?;
-        Ok(FunctionText { op, overload, opsets, graph })
+        Ok(FunctionText { op, overload, opsets, defaults, graph })
     }
 
     fn opsets(&mut self) -> Parsed<BTreeMap<Domain, i64>> {

@@ -123,6 +123,10 @@ impl<'m> Printer<'m> {
             }
             self.out.push(' ');
             self.opsets(&function.opsets);
+            if !function.defaults.is_empty() {
+                self.out.push_str(" defaults");
+                self.attrs(&function.defaults, None);
+            }
             self.out.push(' ');
             self.graph(function.graph, 0);
             self.out.push('\n');

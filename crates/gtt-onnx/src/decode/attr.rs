@@ -102,6 +102,24 @@ impl<'b> Decoder<'b> {
         Ok(AttrEntry { name: Name::new(name), value, encoded })
     }
 
+    /// Reads an attribute that belongs to no node; graphs stay encoded.
+    pub(super) fn default_attribute(&mut self, parent: GraphId, message: &'b [u8]) -> Result<AttrEntry> {
+        let (mut name, mut has_graph) = ("", false);
+        for field in SliceFields::new(message) {
+            let field = field?;
+            match field.tag {
+                1 => name = text(&field)?,
+                6 | 11 => has_graph = true,
+                _ => {}
+            }
+        }
+        if has_graph {
+            let raw = self.root.slice_ref(message);
+            return Ok(AttrEntry { name: Name::new(name), value: Attr::Raw(raw), encoded: None });
+        }
+        self.attribute(parent, message, &mut Vec::new())
+    }
+
     fn value(
         &mut self,
         parent: GraphId,

@@ -1,6 +1,6 @@
 //! `FunctionProto`.
 
-use gtt_ir::{Domain, Function, Name, Op, Type};
+use gtt_ir::{Attrs, Domain, Function, Name, Op, Type};
 use gtt_wire::SliceFields;
 
 use super::graph::GraphMessage;
@@ -16,6 +16,7 @@ impl<'b> Decoder<'b> {
         let mut extra = Extra::default();
         let (mut name, mut domain, mut overload) = ("", "", "");
         let mut opsets = std::collections::BTreeMap::new();
+        let mut defaults = Vec::new();
         for field in SliceFields::new(message) {
             let field = field?;
             match field.tag {
@@ -32,6 +33,7 @@ impl<'b> Decoder<'b> {
                             opsets.insert(Domain::onnx(domain), version);
                         }
                         10 => domain = text(&field)?,
+                        11 => defaults.push(bytes(&field)?),
                         _ => {}
                     }
                     extra.push(message, field.raw);
@@ -44,8 +46,12 @@ impl<'b> Decoder<'b> {
         let graph = self.model.add_graph(name, None);
         let extra = extra.finish(self.root);
         self.fill(graph, body, &mut Vec::new()).within(|| name.to_owned())?;
+        let defaults = defaults.into_iter().map(|message| self.default_attribute(graph, message));
+        let defaults = defaults.collect::<Result<Vec<_>>>().within(|| name.to_owned())?;
         let op = Op::new(Domain::onnx(domain), name);
-        self.model.functions.push(Function { op, overload: Name::new(overload), graph, opsets, extra });
+        let mut function = Function { op, overload: Name::new(overload), graph, opsets, defaults: Attrs::new(), extra };
+        defaults.into_iter().for_each(|entry| function.defaults.push(entry));
+        self.model.functions.push(function);
         Ok(())
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn decode(root: &Bytes, folder: Option<&Path>, path: Option<&Path>) -
         decoder.function(function).within(|| format!("function {index}"))?;
     }
     let Decoder { mut model, external, layouts, mut style, .. } = decoder;
-    style.unlisted_initializers = crate::encode::has_unlisted_initializers(model.main());
+    style.unlisted_initializers = crate::encode::has_unlisted_initializers(&model);
     let path = path.and_then(|path| path.canonicalize().ok());
     model.envelope = Some(Envelope::new(OnnxEnvelope { fields, ir_version, style, layouts, external, path }));
     Ok(model)

@@ -10,10 +10,11 @@ use crate::error::{Error, Result, Within as _};
 use crate::tensor_proto::{self, Placement};
 
 impl<'m> Encoder<'m> {
-    /// Writes one attribute as field 5 of a node.
+    /// Writes one attribute: field 5 of a node, field 11 of a function.
     pub(super) fn attribute(
         &mut self,
         writer: &mut Writer,
+        tag: u32,
         entry: &'m AttrEntry,
         around: &Around<'_, 'm>,
     ) -> Result<()> {
@@ -22,12 +23,12 @@ impl<'m> Encoder<'m> {
             (Attr::Tensor(tensor), Some(_)) if is_external(tensor) => {}
             (Attr::Tensors(tensors), Some(_)) if tensors.iter().any(is_external) => {}
             (Attr::Raw(message), None) | (_, Some(message)) => {
-                writer.bytes(5, message);
+                writer.bytes(tag, message);
                 return Ok(());
             }
             _ => {}
         }
-        let written = writer.try_message(5, |writer| self.attribute_fields(writer, entry, around));
+        let written = writer.try_message(tag, |writer| self.attribute_fields(writer, entry, around));
         written.within(|| format!("attribute `{}`", entry.name))
     }
 

@@ -1,8 +1,10 @@
 //! `GraphProto`, `NodeProto` and `FunctionProto`.
 
+use std::collections::BTreeSet;
+
 use gtt_ir::{
-    AttrEntry, Attrs, ConstOrigin, Constant, Def, Domain, Encoding, Function, Graph, GraphId, Name, NodeMeta, Op, Site,
-    Type, Value, ValueId,
+    Attr, AttrEntry, Attrs, ConstOrigin, Constant, Def, Domain, Encoding, Function, Graph, GraphId, Model, Name,
+    NodeMeta, Op, Site, Type, Value, ValueId,
 };
 use gtt_wire::{SliceFields, Writer};
 use rustc_hash::FxHashSet;
@@ -181,7 +183,7 @@ impl<'m> Encoder<'m> {
         rest.before(writer, 4);
         writer.str(4, &parts.op.name);
         for entry in attrs {
-            self.attribute(writer, entry, around)?;
+            self.attribute(writer, 5, entry, around)?;
         }
         rest.before(writer, 7);
         if parts.op.domain != Domain::ONNX {
@@ -240,7 +242,7 @@ impl<'m> Encoder<'m> {
         writer.str(4, &parts.op.name);
         writer.message(5, |writer| value.into_parts().iter().for_each(|part| writer.raw(part)));
         for entry in attrs.into_iter().flat_map(Attrs::iter) {
-            self.attribute(writer, entry, around)?;
+            self.attribute(writer, 5, entry, around)?;
         }
         rest.before(writer, 7);
         if parts.meta.is_none() && self.style.explicit_domain {
@@ -297,6 +299,9 @@ impl<'m> Encoder<'m> {
         rest.before(writer, 4);
         graph.inputs().iter().for_each(|port| writer.str(4, names.of(graph, port.value)));
         names.outputs.iter().for_each(|name| writer.str(5, name));
+        if function.extra.is_empty() {
+            required_attributes(self.model, function).iter().for_each(|name| writer.str(6, name));
+        }
         rest.before(writer, 7);
         self.nodes(writer, 7, graph, &names, true)?;
         rest.before(writer, 9);
@@ -310,6 +315,11 @@ impl<'m> Encoder<'m> {
         if rest.all(10).next().is_none() && function.op.domain != Domain::ONNX {
             writer.str(10, function.op.domain.as_str());
         }
+        if function.extra.is_empty() {
+            for entry in function.defaults.iter() {
+                self.attribute(writer, 11, entry, &Around { graph, names: &names })?;
+            }
+        }
         rest.before(writer, 12);
         self.value_info(writer, 12, function.graph, &names)?;
         if !function.overload.is_empty() {
@@ -319,6 +329,14 @@ impl<'m> Encoder<'m> {
         rest.finish(writer);
         Ok(())
     }
+}
+
+/// Attributes that a body takes from its caller and that have no default.
+fn required_attributes(model: &Model, function: &Function) -> BTreeSet<Name> {
+    let nodes = model.nested(function.graph).into_iter().flat_map(|graph| model.graph(graph).nodes());
+    let entries = nodes.flat_map(|(_, node)| node.attrs.iter());
+    let taken = entries.filter_map(|entry| if let Attr::Ref(name) = &entry.value { Some(name.clone()) } else { None });
+    taken.filter(|name| function.defaults.get(name).is_none()).collect()
 }
 
 /// Writes the `ValueInfoProto` of a value: the one it was read from while its type is the same.

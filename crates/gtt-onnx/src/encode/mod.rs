@@ -13,7 +13,7 @@ mod rest;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use gtt_ir::{ConstOrigin, Def, Dialect, Domain, Graph, Model};
+use gtt_ir::{ConstOrigin, Def, Dialect, Domain, Model};
 use gtt_wire::{Durability, Writer};
 
 pub(crate) use self::data::Beside;
@@ -224,7 +224,7 @@ impl<'m> Encoder<'m> {
 
     /// Before IR version 4 an initializer had to be listed as an input; constants that a pass made are not.
     fn ir_version(&self, version: i64) -> i64 {
-        let unlisted = !self.style.unlisted_initializers && has_unlisted_initializers(self.model.main());
+        let unlisted = !self.style.unlisted_initializers && has_unlisted_initializers(self.model);
         if version < 4 && unlisted { 4 } else { version }
     }
 
@@ -259,11 +259,10 @@ fn ir_version_for(model: &Model) -> i64 {
     if model.functions.is_empty() { by_opset } else { by_opset.max(8) }
 }
 
-/// Are there initializers that are not inputs?
-pub(crate) fn has_unlisted_initializers(graph: &Graph) -> bool {
-    graph
-        .values()
-        .any(|(_, value)| matches!(&value.def, Def::Const(constant) if constant.origin == ConstOrigin::Initializer))
+/// Are there initializers that are not inputs of their graph?
+pub(crate) fn has_unlisted_initializers(model: &Model) -> bool {
+    let unlisted = |value: &gtt_ir::Value| matches!(&value.def, Def::Const(constant) if constant.origin == ConstOrigin::Initializer);
+    model.nested(model.main_id()).into_iter().any(|graph| model.graph(graph).values().any(|(_, value)| unlisted(value)))
 }
 
 fn field(tag: u32, write: impl FnOnce(&mut Writer)) -> (u32, Bytes) {

@@ -364,7 +364,14 @@ fn operator_sets_of_functions_are_their_own() {
     let graph = model.add_graph("f", None);
     let opsets = [(gtt_ir::Domain::ONNX, 13)].into_iter().collect();
     let op = Op::new(gtt_ir::Domain::onnx("local"), "f");
-    let function = gtt_ir::Function { op, overload: "".into(), graph, opsets, extra: bytes::Bytes::new() };
+    let function = gtt_ir::Function {
+        op,
+        overload: "".into(),
+        graph,
+        opsets,
+        defaults: Default::default(),
+        extra: bytes::Bytes::new(),
+    };
     model.functions.push(function);
     assert_eq!(crate::context::opset_of(&model, graph), 13);
     assert_eq!(crate::context::opset_of(&model, model.main_id()), 17);
