@@ -385,7 +385,7 @@ fn the_report_serialises_under_stable_names() {
         |value: &serde_json::Value| value.as_object().expect("a map").keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&json), "after before expanded limited numerics pipeline rewrites seconds steps");
     let step = &json["steps"][0];
-    assert_eq!(keys(step), "after before declines notes outcome pass rewrites rounds seconds step");
+    assert_eq!(keys(step), "after before declines deviation notes outcome pass rewrites rounds seconds step");
     assert_eq!(keys(&step["before"]), "bytes constants nodes");
     assert_eq!(keys(&step["rewrites"][0]), "count examples rule");
     assert_eq!(keys(&step["declines"][0]), "count examples reason rule");
