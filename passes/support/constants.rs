@@ -47,3 +47,11 @@ pub(crate) fn uniform_element(tensor: &Tensor) -> Option<f64> {
 pub(crate) fn vector(rewrite: &mut Rewrite, elements: &[i64]) -> Operand {
     rewrite.constant(Tensor::vector(elements))
 }
+
+/// The only element of a constant that leaves the shape of what it is combined with as it is: its rank is 0, or not above the
+/// rank of the other operand.
+pub(crate) fn scalar(cx: &RuleContext<'_>, value: ValueId, other_rank: Option<usize>) -> Option<f64> {
+    let tensor = cx.tensor(value)?;
+    let harmless = tensor.rank() == 0 || other_rank.is_some_and(|rank| tensor.rank() <= rank);
+    if harmless && tensor.len() == 1 { uniform_element(tensor) } else { None }
+}

@@ -1,0 +1,173 @@
+//! Decomposed normalisations: `a / sqrt(mean(b * b) + epsilon)` in the spellings of exporters.
+
+use gtt_ir::{Dim, NodeId, Shape, Use, ValueId};
+use gtt_ops::views::onnx::{Cast, Reduce};
+use gtt_rewrite::RuleContext;
+use smallvec::SmallVec;
+
+use super::{axes, constants};
+
+/// `numerator / sqrt(mean(squared * squared) + epsilon)`, the mean over the last axes.
+pub(crate) struct Normalized {
+    /// What is divided.
+    pub(crate) numerator: ValueId,
+    /// What is squared.
+    pub(crate) squared: ValueId,
+    /// The first of the axes that the mean is taken over; the others follow up to the last.
+    pub(crate) axis: usize,
+    /// The shape of what is squared.
+    pub(crate) shape: Shape,
+    /// Added to the mean.
+    pub(crate) epsilon: f64,
+    /// What lies between `squared` and the quotient.
+    pub(crate) inner: Inner,
+}
+
+/// The nodes of a pattern and their results, but the last: nothing else may read them, or their nodes would stay.
+#[derive(Default)]
+pub(crate) struct Inner {
+    nodes: SmallVec<[NodeId; 12]>,
+    values: SmallVec<[ValueId; 12]>,
+}
+
+impl Inner {
+    /// Takes in a value and the node that computes it.
+    pub(crate) fn push(&mut self, cx: &RuleContext<'_>, value: ValueId) {
+        self.values.push(value);
+        self.nodes.extend(cx.def(value).map(|(node, _)| node));
+    }
+
+    /// Nothing but these nodes and `last` reads these values.
+    pub(crate) fn is_private(&self, cx: &RuleContext<'_>, last: NodeId) -> bool {
+        let inside = |at: &Use| matches!(at, Use::Operand { node, .. } if *node == last || self.nodes.contains(node));
+        self.values.iter().all(|&value| cx.value(value).uses().iter().all(inside))
+    }
+}
+
+impl Normalized {
+    /// The extents of the axes that are normalised.
+    pub(crate) fn extents(&self) -> &[Dim] {
+        &self.shape[self.axis..]
+    }
+
+    /// The first axis, counted from the end.
+    pub(crate) fn axis_from_end(&self) -> i64 {
+        self.axis as i64 - self.shape.len() as i64
+    }
+
+    /// Reads the pattern that ends with the division (or the multiplication by a reciprocal) of a node.
+    pub(crate) fn of(cx: &RuleContext<'_>, id: NodeId) -> Option<Self> {
+        let node = cx.node(id);
+        let (a, b) = (node.input(0)?, node.input(1)?);
+        if node.op.is_onnx("Div") {
+            return Self::over(cx, a, b, false);
+        }
+        if !node.op.is_onnx("Mul") {
+            return None;
+        }
+        Self::over(cx, a, b, true).or_else(|| Self::over(cx, b, a, true))
+    }
+
+    fn over(cx: &RuleContext<'_>, numerator: ValueId, root: ValueId, reciprocal: bool) -> Option<Self> {
+        let mut inner = Inner::default();
+        let root = plain(cx, root, &mut inner);
+        let sum = if reciprocal { reciprocal_root(cx, root, &mut inner)? } else { root_of(cx, root, &mut inner)? };
+        let sum = plain(cx, sum, &mut inner);
+        inner.push(cx, sum);
+        let (_, add) = cx.def(sum)?;
+        if !add.op.is_onnx("Add") {
+            return None;
+        }
+        let (a, b) = (add.input(0)?, add.input(1)?);
+        let (mean, epsilon) =
+            match (constants::scalar(cx, b, cx.ty(a).rank()), constants::scalar(cx, a, cx.ty(b).rank())) {
+                (Some(epsilon), _) => (a, epsilon),
+                (None, Some(epsilon)) => (b, epsilon),
+                _ => return None,
+            };
+        let mean = plain(cx, mean, &mut inner);
+        inner.push(cx, mean);
+        let (squares, axis) = mean_of_last(cx, mean)?;
+        let squares = plain(cx, squares, &mut inner);
+        inner.push(cx, squares);
+        let squared = plain(cx, square_of(cx, squares)?, &mut inner);
+        let shape = cx.ty(squared).shape()?.clone();
+        let numerator = plain(cx, numerator, &mut inner);
+        (epsilon >= 0.0 && epsilon.is_finite()).then_some(Self { numerator, squared, axis, shape, epsilon, inner })
+    }
+}
+
+/// Steps over casts that change nothing, and notes them.
+fn plain(cx: &RuleContext<'_>, mut value: ValueId, inner: &mut Inner) -> ValueId {
+    while let Some((_, node)) = cx.def(value) {
+        let Some(cast) = Cast::of(node, cx.opset()) else { break };
+        if cx.ty(cast.x).dtype() != Some(cast.to) {
+            break;
+        }
+        inner.push(cx, value);
+        value = cast.x;
+    }
+    value
+}
+
+/// `Sqrt(x)` or `Pow(x, 0.5)`.
+fn root_of(cx: &RuleContext<'_>, value: ValueId, inner: &mut Inner) -> Option<ValueId> {
+    let (_, node) = cx.def(value)?;
+    let x = node.input(0)?;
+    let is_root = node.op.is_onnx("Sqrt") || (node.op.is_onnx("Pow") && exponent(cx, node.input(1)?, x)? == 0.5);
+    inner.push(cx, value);
+    is_root.then_some(x)
+}
+
+/// `Reciprocal` or `1 /` of a root, or `Pow(x, -0.5)`.
+fn reciprocal_root(cx: &RuleContext<'_>, value: ValueId, inner: &mut Inner) -> Option<ValueId> {
+    let (_, node) = cx.def(value)?;
+    inner.push(cx, value);
+    match node.op.name.as_str() {
+        _ if !node.op.domain.as_str().is_empty() => None,
+        "Reciprocal" => {
+            let root = plain(cx, node.input(0)?, inner);
+            root_of(cx, root, inner)
+        }
+        "Div" => {
+            let root = node.input(1)?;
+            if constants::scalar(cx, node.input(0)?, cx.ty(root).rank())? != 1.0 {
+                return None;
+            }
+            let root = plain(cx, root, inner);
+            root_of(cx, root, inner)
+        }
+        "Pow" => (exponent(cx, node.input(1)?, node.input(0)?)? == -0.5).then_some(node.input(0)?),
+        _ => None,
+    }
+}
+
+fn exponent(cx: &RuleContext<'_>, value: ValueId, base: ValueId) -> Option<f64> {
+    constants::scalar(cx, value, cx.ty(base).rank())
+}
+
+/// The operand and first axis of a mean over the last axes that keeps them.
+pub(crate) fn mean_of_last(cx: &RuleContext<'_>, value: ValueId) -> Option<(ValueId, usize)> {
+    let (_, node) = cx.def(value)?;
+    if !node.op.is_onnx("ReduceMean") {
+        return None;
+    }
+    let mean = Reduce::of(node, cx.opset())?;
+    let rank = cx.ty(mean.x).rank()?;
+    let mut over = match axes::given(cx, &mean.axes)? {
+        Some(over) if !over.is_empty() => axes::all_normal(&over, rank)?,
+        _ if mean.noop_without_axes => return None,
+        _ => (0..rank).collect(),
+    };
+    over.sort_unstable();
+    let first = *over.first()?;
+    (mean.keep_dims && over.iter().copied().eq(first..rank)).then_some((mean.x, first))
+}
+
+/// `x` of `Pow(x, 2)` or `Mul(x, x)`.
+fn square_of(cx: &RuleContext<'_>, value: ValueId) -> Option<ValueId> {
+    let (_, node) = cx.def(value)?;
+    let (x, other) = (node.input(0)?, node.input(1)?);
+    let squares = (node.op.is_onnx("Mul") && x == other) || (node.op.is_onnx("Pow") && exponent(cx, other, x)? == 2.0);
+    squares.then_some(x)
+}
