@@ -11,6 +11,7 @@ pub mod freeze_initializers;
 pub mod fuse_layer_norm;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
+pub mod fuse_pad_and_pool;
 pub mod lift_constants;
 pub mod merge_duplicate_nodes;
 pub mod remove_attribute;
@@ -30,6 +31,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_layer_norm::PASS,
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,
+    &fuse_pad_and_pool::PASS,
     &lift_constants::PASS,
     &merge_duplicate_nodes::PASS,
     &remove_attribute::PASS,

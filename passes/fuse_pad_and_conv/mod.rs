@@ -1,11 +1,14 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{Attr, Dialect, NodeId};
-use gtt_ops::views::onnx::{AutoPad, Conv, Pad, PadAmounts};
+use gtt_ir::{Attr, Dialect, NodeId, ValueId};
+use gtt_ops::views::onnx::{AutoPad, Conv, IntegerConv};
 use gtt_rewrite::{
     ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
     require,
 };
+
+use crate::support::constants;
+use crate::support::padding::SpatialPad;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -31,7 +34,7 @@ impl Pass for FusePadAndConv {
     }
 }
 
-/// `Conv(Pad(x), w)` with zeros at the spatial axes only.
+/// A convolution over a tensor that is padded with what counts as zero there, at the spatial axes only.
 struct PadConv;
 
 impl Rule for PadConv {
@@ -40,67 +43,50 @@ impl Rule for PadConv {
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
-        let conv = Conv::of(cx.node(node), cx.opset()).ok_or(Decline::NotMine)?;
-        let (_, pad) = cx.def(conv.x).ok_or(Decline::NotMine)?;
-        require!(pad.op.is_onnx("Pad"));
-        let pad = Pad::of(pad, cx.opset()).ok_or(Decline::because("the padding is not understood"))?;
-        require!(cx.only_reader(conv.x).is_some(), "the padded tensor is used elsewhere");
-        require!(pad.mode == "constant", "the padding is not constant");
-        let zero = match pad.constant_value {
-            None => pad.value == 0.0,
-            Some(value) => {
-                let value = cx.tensor(value).and_then(|value| value.to_f64s());
-                value.ok_or(Decline::because("the padding value is not constant"))?.iter().all(|&value| value == 0.0)
-            }
-        };
-        require!(zero, "the padding is not zero");
-        require!(matches!(conv.auto_pad, AutoPad::NotSet | AutoPad::Valid), "the convolution pads automatically");
+        let conv = Convolution::of(cx, node)?;
+        require!(cx.def(conv.x).is_some_and(|(_, pad)| pad.op.is_onnx("Pad")));
         let rank = cx.ty(conv.w).rank().ok_or(Decline::because("the rank of the convolution is unknown"))?;
         require!(rank >= 3);
-        let (begins, ends) = self.amounts(cx, &pad, rank)?;
-        require!([&begins, &ends].into_iter().flatten().all(|&amount| amount >= 0), "the padding crops");
-        require!(begins[..2] == [0, 0] && ends[..2] == [0, 0], "batch or channels are padded");
-        let spatial = rank - 2;
-        let mut pads = match (conv.auto_pad, &conv.pads) {
-            (AutoPad::NotSet, Some(pads)) => pads.clone(),
-            _ => vec![0; 2 * spatial],
+        let pad = SpatialPad::behind(cx, conv.x, rank - 2)?;
+        let zero = match conv.zero_point {
+            None => 0.0,
+            Some(zero) => constants::uniform(cx, zero).ok_or(Decline::because("the zero point is not constant"))?,
         };
-        require!(pads.len() == 2 * spatial, "the padding is not understood");
-        for axis in 0..spatial {
-            pads[axis] += begins[axis + 2];
-            pads[axis + spatial] += ends[axis + 2];
-        }
+        require!(pad.value == zero, "the padding is not zero");
+        let pads = pad.added_to(conv.auto_pad, conv.pads.as_deref())?;
         let fused = NewNode::like(node, cx.node(node)).input_at(0, pad.data).without_attr("auto_pad");
         let mut rewrite = Rewrite::new();
         let fused = rewrite.node(fused.attr("pads", Attr::Ints(pads)));
-        rewrite.replace(conv.y.ok_or(Decline::NotMine)?, fused);
+        rewrite.replace(conv.y, fused);
         Ok(rewrite)
     }
 }
 
-impl PadConv {
-    /// Begin and end of every axis.
-    fn amounts(&self, cx: &RuleContext<'_>, pad: &Pad, rank: usize) -> Result<(Vec<i64>, Vec<i64>), Decline> {
-        const NOT_CONSTANT: Decline =
-            Decline::Because(std::borrow::Cow::Borrowed("the amounts of padding are not constant"));
-        let ints = |value| cx.tensor(value).and_then(|tensor| tensor.to_i64s()).ok_or(NOT_CONSTANT);
-        let amounts = match &pad.pads {
-            PadAmounts::Fixed(amounts) => amounts.clone(),
-            PadAmounts::Operand(value) => ints(*value)?,
+/// What matters of a convolution over floats or integers.
+struct Convolution {
+    x: ValueId,
+    w: ValueId,
+    y: ValueId,
+    zero_point: Option<ValueId>,
+    auto_pad: AutoPad,
+    pads: Option<Vec<i64>>,
+}
+
+impl Convolution {
+    fn of(cx: &RuleContext<'_>, id: NodeId) -> Result<Self, Decline> {
+        let node = cx.node(id);
+        let found = match node.op.name.as_str() {
+            "Conv" => {
+                let Conv { x, w, y, auto_pad, pads, .. } = Conv::of(node, cx.opset()).ok_or(Decline::NotMine)?;
+                Self { x, w, y: y.ok_or(Decline::NotMine)?, zero_point: None, auto_pad, pads }
+            }
+            "ConvInteger" | "QLinearConv" => {
+                let IntegerConv { x, x_zero_point: zero_point, w, y, auto_pad, pads, .. } =
+                    IntegerConv::of(node, cx.opset()).ok_or(Decline::NotMine)?;
+                Self { x, w, y: y.ok_or(Decline::NotMine)?, zero_point, auto_pad, pads }
+            }
+            _ => return Err(Decline::NotMine),
         };
-        let axes: Vec<i64> = match pad.axes {
-            Some(axes) => ints(axes)?,
-            None => (0..rank as i64).collect(),
-        };
-        require!(amounts.len() == 2 * axes.len(), "the padding is not understood");
-        let (mut begins, mut ends) = (vec![0; rank], vec![0; rank]);
-        for (position, &axis) in axes.iter().enumerate() {
-            let axis = if axis < 0 { axis + rank as i64 } else { axis };
-            let axis = usize::try_from(axis).ok().filter(|axis| *axis < rank);
-            let axis = axis.ok_or(Decline::because("the padding is not understood"))?;
-            begins[axis] += amounts[position];
-            ends[axis] += amounts[position + axes.len()];
-        }
-        Ok((begins, ends))
+        Ok(found)
     }
 }

@@ -3,10 +3,11 @@
 pub(crate) mod axes;
 pub(crate) mod constant_node;
 pub(crate) mod constants;
-pub(crate) mod norms;
-pub(crate) mod ranges;
 pub(crate) mod inline;
 pub(crate) mod names;
+pub(crate) mod norms;
+pub(crate) mod padding;
+pub(crate) mod ranges;
 pub(crate) mod shapes;
 
 use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};

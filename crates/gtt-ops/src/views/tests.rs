@@ -120,3 +120,28 @@ fn element_wise_views_begin_where_broadcasting_does() {
     assert_eq!(onnx::Binary::of(model.main().node(id), 6), None);
     assert_eq!(onnx::Binary::of(model.main().node(id), 7).map(|view| view.kind), Some(onnx::BinaryKind::Mul));
 }
+
+#[test]
+fn attributes_of_pools_came_one_by_one() {
+    let kernel = ("kernel_shape", Attr::Ints(vec![2, 2]));
+    let (model, id) = in_onnx("MaxPool", 1, 2, &[kernel.clone(), ("storage_order", Attr::Int(1))]);
+    assert_eq!(onnx::MaxPool::of(model.main().node(id), 7), None);
+    assert_eq!(onnx::MaxPool::of(model.main().node(id), 8).map(|view| view.column_major), Some(true));
+    let (model, id) = in_onnx("AveragePool", 1, 1, &[kernel, ("ceil_mode", Attr::Int(1))]);
+    assert_eq!(onnx::AveragePool::of(model.main().node(id), 9), None);
+    assert_eq!(onnx::AveragePool::of(model.main().node(id), 10).map(|view| view.windows.ceil_mode), Some(true));
+    let (model, id) = in_onnx("MaxPool", 1, 1, &[]);
+    assert_eq!(onnx::MaxPool::of(model.main().node(id), 12), None);
+}
+
+#[test]
+fn convolutions_over_integers_have_their_weights_in_different_places() {
+    let weights = |op: &str, inputs: usize| {
+        let (model, id) = in_onnx(op, inputs, 1, &[]);
+        let node = model.main().node(id);
+        onnx::IntegerConv::of(node, 13).map(|view| node.inputs.iter().position(|input| *input == Some(view.w)))
+    };
+    assert_eq!(weights("ConvInteger", 3), Some(Some(1)));
+    assert_eq!(weights("QLinearConv", 8), Some(Some(3)));
+    assert_eq!(weights("QLinearConv", 7), None);
+}

@@ -6,6 +6,7 @@
 //! has its fixed type declared; values stay small enough for an engine to compare them.
 
 mod onnx;
+mod spatial;
 mod tf;
 
 use gtt_ir::{Attr, DType, Dialect, Domain, Editor, GraphId, Model, Name, NodeId, NodeSpec, Op, Tensor, Type, ValueId};

@@ -1,16 +1,20 @@
 //! Views of ONNX nodes, default domain. `opset` is the version of the default operator set; defaults follow it.
 //! Source: the ONNX operator specification (`docs/Operators.md`, `docs/Changelog.md`).
 
+mod integer;
 mod layout;
+mod pool;
 
 use gtt_ir::{Name, Node, ValueId};
 use smallvec::SmallVec;
 
 use super::Reader;
 
+pub use integer::IntegerConv;
 pub use layout::{
     Axes, Cast, Concat, Expand, Flatten, Gather, Reduce, Reshape, ShapeOf, Slice, Split, Squeeze, Transpose, Unsqueeze,
 };
+pub use pool::{AveragePool, MaxPool, Windows};
 
 /// How a convolution or pooling pads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
