@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use gtt_ir::{Graph, GraphId, Id as _, Node, NodeId, Site, Use, ValueId, traverse};
 use gtt_ops::Effects;
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, is_fed};
+use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, is_fed};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod key;
@@ -14,6 +14,7 @@ use key::{ConstantKey, node_hash, same_node};
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["merge_duplicates", "eliminate_common_subexpression", "eliminate_duplicate_initializer"],
+    params: &[Param::new("max_constant_size_in_bytes", Kind::Int, "larger constants stay apart")],
     ..PassInfo::new(
         "merge_duplicate_nodes",
         "merge nodes that compute the same, and constants of equal content",
@@ -22,16 +23,19 @@ pub static PASS: PassInfo = PassInfo {
     )
 };
 
-fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(MergeDuplicateNodes))
+fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    let limit = args.opt_int("max_constant_size_in_bytes")?;
+    Ok(Box::new(MergeDuplicateNodes { limit: limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0)) }))
 }
 
-struct MergeDuplicateNodes;
+struct MergeDuplicateNodes {
+    limit: usize,
+}
 
 impl Pass for MergeDuplicateNodes {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         for graph in cx.graphs() {
-            merge_constants(cx, graph);
+            merge_constants(cx, graph, self.limit);
             merge_nodes(cx, graph)?;
         }
         Ok(())
@@ -40,7 +44,7 @@ impl Pass for MergeDuplicateNodes {
 
 /// Constants in the order of the file are compared with earlier ones of the same key, content last: bytes are only read where
 /// type, shape, device and a sample of the content agree.
-fn merge_constants(cx: &mut PassContext<'_>, id: GraphId) {
+fn merge_constants(cx: &mut PassContext<'_>, id: GraphId, limit: usize) {
     let graph = cx.graph(id);
     let mut constants: Vec<ValueId> = graph.constants().map(|(value, _, _)| value).collect();
     constants.sort_by_key(|&value| (graph.rank(Site::Const(value)), value));
@@ -48,7 +52,7 @@ fn merge_constants(cx: &mut PassContext<'_>, id: GraphId) {
     let mut pairs: Vec<(ValueId, ValueId)> = Vec::new();
     for &value in &constants {
         let Some(constant) = graph.value(value).constant() else { continue };
-        if !constant.tensor.is_readable() || is_fed(graph, value) {
+        if !constant.tensor.is_readable() || constant.tensor.byte_len() > limit || is_fed(graph, value) {
             continue;
         }
         let group = groups.entry(ConstantKey::of(constant)).or_default();

@@ -245,10 +245,11 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         rule: &dyn Rule,
         graph: GraphId,
         node: NodeId,
-        rewrite: Rewrite,
+        mut rewrite: Rewrite,
         plan: control::ControlPlan,
         queue: Option<&mut Queue>,
     ) -> Result<(), Error> {
+        rewrite.keep_tensors(|tensor| self.cx.evaluator.keep(tensor));
         let types: FxHashMap<ValueId, Type> =
             replacements(&rewrite).into_iter().map(|(old, _)| (old, self.known_type(graph, old))).collect();
         let label = crate::context::label(self.cx.graph(graph), node);

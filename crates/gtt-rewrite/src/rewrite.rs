@@ -311,6 +311,20 @@ impl Rewrite {
         self.forget_control.push(node);
     }
 
+    /// Puts every new tensor where new constants are to be kept.
+    pub(crate) fn keep_tensors(&mut self, keep: impl Fn(Tensor) -> Tensor) {
+        for item in &mut self.items {
+            if let Item::Const(new) = item {
+                new.tensor = keep(new.tensor.clone());
+            }
+        }
+        for change in &mut self.changes {
+            if let Change::SetTensor { tensor, .. } = change {
+                *tensor = keep(tensor.clone());
+            }
+        }
+    }
+
     /// No change but the replacement of values.
     pub(crate) fn only_replaces(&self) -> bool {
         self.changes.iter().all(|change| matches!(change, Change::Replace { .. }))

@@ -16,6 +16,7 @@ mod files;
 mod folder;
 mod map;
 mod repeated;
+mod scratch;
 mod writer;
 
 pub use error::{Error, ErrorKind, WireError};
@@ -24,4 +25,5 @@ pub use files::{Durability, Staged, write_atomically, write_atomically_with, wri
 pub use folder::write_folder_atomically;
 pub use map::map_file;
 pub use repeated::{Fixed, bools, f32s, f64s, i32s, i64s, varints};
+pub use scratch::Scratch;
 pub use writer::{SHARED_FROM, Writer};

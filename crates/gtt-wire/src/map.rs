@@ -29,16 +29,17 @@ pub fn map_file(path: &Path) -> Result<Bytes, Error> {
     if metadata.len() == 0 {
         return Ok(Bytes::new());
     }
-    map(file).map_err(fail)
+    let length = usize::try_from(metadata.len()).map_err(|_| fail(io::ErrorKind::FileTooLarge.into()))?;
+    map(Arc::new(file), 0, length).map_err(fail)
 }
 
+/// A range of a file, mapped. It must not be empty.
 #[allow(unsafe_code)]
-fn map(file: File) -> io::Result<Bytes> {
+pub(crate) fn map(file: Arc<File>, offset: u64, length: usize) -> io::Result<Bytes> {
     // SAFETY: the map is read-only and private to `Bytes`. That nobody truncates the file meanwhile is the one condition no
     // program can check; it is documented above, and our own writer never truncates a file in place.
-    let map = unsafe { memmap2::Mmap::map(&file)? };
-    let file = Arc::new(file);
-    live().insert(map.as_ptr() as usize, (map.len(), file));
+    let map = unsafe { memmap2::MmapOptions::new().offset(offset).len(length).map(&*file)? };
+    live().insert(map.as_ptr() as usize, Mapped { length: map.len(), file, offset });
     Ok(Bytes::from_owner(Map(map)))
 }
 
@@ -58,7 +59,14 @@ impl Drop for Map {
     }
 }
 
-type Live = BTreeMap<usize, (usize, Arc<File>)>;
+/// Where a live map comes from.
+struct Mapped {
+    length: usize,
+    file: Arc<File>,
+    offset: u64,
+}
+
+type Live = BTreeMap<usize, Mapped>;
 
 /// The live maps by address. Slices of a map travel through the IR as plain `Bytes`; the writer asks here which file they are
 /// of, so that the kernel can copy them from file to file.
@@ -72,8 +80,8 @@ fn live() -> MutexGuard<'static, Live> {
 pub(crate) fn origin(bytes: &[u8]) -> Option<(Arc<File>, u64)> {
     let at = bytes.as_ptr() as usize;
     let live = live();
-    let (&start, (length, file)) = live.range(..=at).next_back()?;
-    (at - start + bytes.len() <= *length).then(|| (file.clone(), (at - start) as u64))
+    let (&start, map) = live.range(..=at).next_back()?;
+    (at - start + bytes.len() <= map.length).then(|| (map.file.clone(), map.offset + (at - start) as u64))
 }
 
 /// Is this very file mapped by this process?
@@ -82,7 +90,7 @@ pub(crate) fn is_mapped(metadata: &fs::Metadata) -> bool {
     {
         use std::os::unix::fs::MetadataExt;
         let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-        let files: Vec<Arc<File>> = live().values().map(|entry| entry.1.clone()).collect();
+        let files: Vec<Arc<File>> = live().values().map(|map| map.file.clone()).collect();
         files.iter().any(|file| file.metadata().is_ok_and(|other| id(&other) == id(metadata)))
     }
     #[cfg(not(unix))]

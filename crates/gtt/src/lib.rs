@@ -38,6 +38,7 @@ mod format;
 mod interface;
 mod load;
 mod save;
+mod storage;
 mod summary;
 mod transform;
 

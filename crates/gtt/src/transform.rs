@@ -5,6 +5,7 @@ use std::path::Path;
 use gtt_ir::Model;
 use gtt_rewrite::{Event, Pipeline, Registry, Report, Runner};
 
+use crate::storage::Stored;
 use crate::{Error, Format, SaveOptions, Saved, Source};
 
 /// What to run, and how.
@@ -79,13 +80,11 @@ impl Source {
     pub fn transform_with(self, transform: Transform<'_>) -> Result<Optimized, Error> {
         let mut model = self.model.clone();
         #[cfg(feature = "tract")]
-        let evaluator = gtt_ops::eval::Chain::exact_then(gtt_engine::TractEvaluator);
+        let evaluator = Stored::new(gtt_ops::eval::Chain::exact_then(gtt_engine::TractEvaluator));
+        #[cfg(not(feature = "tract"))]
+        let evaluator = Stored::new(gtt_ops::eval::Exact);
         // On an error the model is dropped with it: nothing to roll back to.
-        let mut runner = Runner::new().rollback(false);
-        #[cfg(feature = "tract")]
-        {
-            runner = runner.evaluator(&evaluator);
-        }
+        let mut runner = Runner::new().rollback(false).evaluator(&evaluator);
         for pass in transform.skip {
             runner = runner.skip(pass);
         }

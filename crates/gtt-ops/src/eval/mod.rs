@@ -108,6 +108,12 @@ pub trait Evaluator: Send + Sync {
 
     /// The results, one for each slot `0..call.output_count`.
     fn evaluate(&self, call: &Call<'_>) -> Result<Vec<Tensor>, NotEvaluated>;
+
+    /// The same tensor, where a new constant of the model is to be kept until it is written: in memory, unless there is a better
+    /// place for large ones.
+    fn keep(&self, tensor: Tensor) -> Tensor {
+        tensor
+    }
 }
 
 impl<E: Evaluator + ?Sized> Evaluator for Box<E> {
@@ -117,6 +123,10 @@ impl<E: Evaluator + ?Sized> Evaluator for Box<E> {
 
     fn evaluate(&self, call: &Call<'_>) -> Result<Vec<Tensor>, NotEvaluated> {
         (**self).evaluate(call)
+    }
+
+    fn keep(&self, tensor: Tensor) -> Tensor {
+        (**self).keep(tensor)
     }
 }
 
