@@ -199,7 +199,13 @@ pub(crate) fn returns(cx: &PassContext<'_>, graph: GraphId, value: ValueId) -> b
 
 /// Lets what reads the results of a node read other values, hands the names on, and erases the node with what only it needed.
 /// A result for which there is no value must be unused.
-pub(crate) fn replace_node(cx: &mut PassContext<'_>, graph: GraphId, node: NodeId, values: &[Option<ValueId>], made: usize) {
+pub(crate) fn replace_node(
+    cx: &mut PassContext<'_>,
+    graph: GraphId,
+    node: NodeId,
+    values: &[Option<ValueId>],
+    made: usize,
+) {
     let results: Vec<Option<ValueId>> = cx.graph(graph).node(node).outputs.to_vec();
     let mut named: Vec<(ValueId, Name)> = Vec::new();
     for (old, new) in results.iter().zip(values) {

@@ -138,7 +138,7 @@ pub use driver::{apply_rules, apply_rules_once};
 pub use error::{Error, ErrorKind, Location};
 pub use pass::{Build, Interface, Kind, Numerics, Param, Pass, PassInfo, Scope};
 pub use pipeline::{Fixpoint, Item, Pipeline, PresetUse, Step};
-pub use registry::{Preset, Registry};
+pub use registry::{Preset, Registry, Synonym};
 pub use report::{Declines, Outcome, Report, Rewrites, Size, StepReport};
 pub use rewrite::{NewNode, NewNodeId, NewValue, Operand, Rewrite};
 pub use rule::{Rule, RuleContext, constant_tensor, is_fed};

@@ -13,17 +13,30 @@ pub struct Preset {
     pub pipeline: &'static str,
 }
 
+/// What another optimizer calls something that is done here by a pass with arguments, or by several passes. A pipeline may use
+/// the name; whole names of passes are [`PassInfo::aliases`].
+#[derive(Clone, Copy, Debug)]
+pub struct Synonym {
+    /// The other optimizer's name, as it is written there.
+    pub name: &'static str,
+    /// The other optimizer.
+    pub of: &'static str,
+    /// The pipeline's text; empty where nothing is to be done here.
+    pub pipeline: &'static str,
+}
+
 /// Passes and presets. Out-of-tree passes are added with [`Registry::with_pass`].
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     passes: Vec<&'static PassInfo>,
     presets: Vec<Preset>,
+    synonyms: Vec<Synonym>,
 }
 
 impl Registry {
     /// A registry of these.
     pub fn new(passes: &[&'static PassInfo], presets: &[Preset]) -> Self {
-        Self { passes: passes.to_vec(), presets: presets.to_vec() }
+        Self { passes: passes.to_vec(), presets: presets.to_vec(), synonyms: Vec::new() }
     }
 
     /// With one more pass; it hides a pass of the same name.
@@ -37,6 +50,12 @@ impl Registry {
     pub fn with_preset(mut self, preset: Preset) -> Self {
         self.presets.retain(|other| other.name != preset.name);
         self.presets.push(preset);
+        self
+    }
+
+    /// With names of other optimizers. A pass or alias of the same name comes first.
+    pub fn with_synonyms(mut self, synonyms: &[Synonym]) -> Self {
+        self.synonyms.extend_from_slice(synonyms);
         self
     }
 
@@ -61,10 +80,20 @@ impl Registry {
         &self.presets
     }
 
-    /// The pass whose name or alias is closest to a misspelt one.
+    /// What another optimizer's name stands for.
+    pub fn synonym(&self, name: &str) -> Option<&Synonym> {
+        self.synonyms.iter().find(|synonym| synonym.name == name)
+    }
+
+    /// All names of other optimizers, in the order they were listed.
+    pub fn synonyms(&self) -> &[Synonym] {
+        &self.synonyms
+    }
+
+    /// The pass whose name or alias, or the synonym, that is closest to a misspelt one.
     pub fn suggest_pass(&self, misspelt: &str) -> Option<&'static str> {
         let names = self.passes.iter().flat_map(|pass| std::iter::once(pass.name).chain(pass.aliases.iter().copied()));
-        crate::suggest::closest(misspelt, names)
+        crate::suggest::closest(misspelt, names.chain(self.synonyms.iter().map(|synonym| synonym.name)))
     }
 
     /// The preset whose name is closest to a misspelt one.
@@ -106,6 +135,15 @@ impl Registry {
             }
             let unknown = pass.after.iter().filter(|after| self.pass(after).is_none());
             problems.extend(unknown.map(|after| format!("pass `{name}` comes after unknown pass `{after}`")));
+        }
+        for synonym in &self.synonyms {
+            if seen.contains(&synonym.name) {
+                problems.push(format!("`{}` has two meanings", synonym.name));
+            }
+            seen.push(synonym.name);
+            if let Err(error) = crate::Pipeline::parse(synonym.pipeline, self) {
+                problems.push(format!("synonym `{}`: {error}", synonym.name));
+            }
         }
         for preset in &self.presets {
             if let Err(error) = crate::Pipeline::parse(preset.pipeline, self) {

@@ -58,7 +58,7 @@ pub use gtt_ops as ops;
 pub use gtt_rewrite as rewrite;
 pub use gtt_rewrite::{
     Error as PassError, Event, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,
-    StepReport,
+    StepReport, Synonym,
 };
 pub use interface::{Interface, likely_interface};
 pub use load::{Loader, SignatureSummary, Source, main_file_bytes, nodes};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::bail;
-use gtt::{PassInfo, Preset, Registry};
+use gtt::{PassInfo, Preset, Registry, Synonym};
 
 use crate::Outcome;
 use crate::args::Explain;
@@ -22,7 +22,10 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Outcome> {
             Some(pass) => explain_pass(pass)?,
             None => match registry.preset(&args.name) {
                 Some(preset) => explain_preset(&registry, preset, args.json)?,
-                None => bail!("there is no pass `{}`{}", args.name, suggest(registry.suggest_pass(&args.name), "")),
+                None => match registry.synonym(&args.name) {
+                    Some(synonym) => explain_synonym(&registry, synonym, args.json)?,
+                    None => bail!("there is no pass `{}`{}", args.name, suggest(registry.suggest_pass(&args.name), "")),
+                },
             },
         },
     }
@@ -65,6 +68,20 @@ fn explain_pass(pass: &PassInfo) -> anyhow::Result<()> {
         let _ = writeln!(text, "{}    {}", styled(BOLD, "After"), pass.after.join(", "));
     }
     output::emit(&text)
+}
+
+/// What another optimizer's name is here: the one pass, explained, or the pipeline.
+fn explain_synonym(registry: &Registry, synonym: &Synonym, json: bool) -> anyhow::Result<()> {
+    if json {
+        let entry = serde_json::json!({ "name": synonym.name, "of": synonym.of, "pipeline": synonym.pipeline });
+        return output::emit_json(&entry);
+    }
+    let here = if synonym.pipeline.is_empty() { "nothing to be done here" } else { synonym.pipeline };
+    output::emit(&format!("`{}` of {} is {}\n\n", synonym.name, synonym.of, styled(BOLD, here)))?;
+    match registry.pass(synonym.pipeline.split('(').next().unwrap_or_default()) {
+        Some(pass) => explain_pass(pass),
+        None => Ok(()),
+    }
 }
 
 fn explain_preset(registry: &Registry, preset: &Preset, json: bool) -> anyhow::Result<()> {

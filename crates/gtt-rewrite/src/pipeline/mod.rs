@@ -87,8 +87,10 @@ impl Fixpoint {
 /// A named pipeline, used.
 #[derive(Clone, Debug)]
 pub struct PresetUse {
-    /// Its name, without `@`.
+    /// Its name, without `@`; or another optimizer's name.
     pub name: &'static str,
+    /// It is another optimizer's name ([`Synonym`](crate::Synonym)): no name here, so that the normal form has what it stands for.
+    pub is_synonym: bool,
     /// What it stands for.
     pub items: Vec<Item>,
     /// Bytes of the pipeline's text.

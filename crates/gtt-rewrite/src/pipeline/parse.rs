@@ -149,20 +149,24 @@ impl<'a> Parser<'a> {
             };
             return self.fail(span, format!("unknown preset `@{name}`{hint}"));
         };
-        if self.presets.contains(&preset.name) || self.presets.len() >= MAX_DEPTH {
-            return self.fail(span, format!("preset `@{}` contains itself", preset.name));
+        let label = format!("preset `@{}`", preset.name);
+        let items = self.named(preset.name, preset.pipeline, &label, &span)?;
+        Ok(Item::Preset(PresetUse { name: preset.name, is_synonym: false, items, span }))
+    }
+
+    /// The items of a pipeline that has a name.
+    fn named(&self, name: &'static str, text: &str, label: &str, span: &Range<usize>) -> Result<Vec<Item>, Error> {
+        if self.presets.contains(&name) || self.presets.len() >= MAX_DEPTH {
+            return self.fail(span.clone(), format!("{label} contains itself"));
         }
         let mut presets = self.presets.clone();
-        presets.push(preset.name);
-        let mut inner = Parser { text: preset.pipeline, at: 0, registry: self.registry, presets, depth: self.depth };
+        presets.push(name);
+        let mut inner = Parser { text, at: 0, registry: self.registry, presets, depth: self.depth };
         let items = inner.items().and_then(|items| match inner.peek() {
             None => Ok(items),
             Some(_) => inner.fail(inner.char_span(), "this `}` closes nothing"),
         });
-        match items {
-            Ok(items) => Ok(Item::Preset(PresetUse { name: preset.name, items, span })),
-            Err(error) => self.fail(span, format!("in preset `@{}`: {}", preset.name, error.message())),
-        }
+        items.or_else(|error| self.fail(span.clone(), format!("in {label}: {}", error.message())))
     }
 
     fn step_or_fixpoint(&mut self) -> Result<Item, Error> {
@@ -177,6 +181,15 @@ impl<'a> Parser<'a> {
             return self.fixpoint(start, found);
         }
         let Some(info) = self.registry.pass(written) else {
+            if let Some(synonym) = self.registry.synonym(written) {
+                let stands = format!("`{written}` of {}", synonym.of);
+                if !found.is_empty() {
+                    return self
+                        .fail(name_span, format!("{stands} takes no arguments; here it is `{}`", synonym.pipeline));
+                }
+                let items = self.named(synonym.name, synonym.pipeline, &stands, &name_span)?;
+                return Ok(Item::Preset(PresetUse { name: synonym.name, is_synonym: true, items, span: name_span }));
+            }
             let hint = match self.registry.suggest_pass(written) {
                 _ if GRAPH_TRANSFORM_TOOL.contains(&written) => {
                     ": a transform of the Graph Transform Tool that is not there yet".to_owned()

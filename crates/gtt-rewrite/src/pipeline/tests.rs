@@ -405,3 +405,18 @@ fn readers_give_values_and_defaults() {
     assert_eq!(strip.args.opt_dtype("type"), Ok(None));
     assert!(fold.args.int("undeclared").is_err());
 }
+
+#[test]
+fn a_name_of_another_optimizer_stands_for_a_pipeline() {
+    use crate::Synonym;
+    let other = |name, pipeline| Synonym { name, of: "other", pipeline };
+    let registry =
+        registry().with_synonyms(&[other("dropAll", "a(p=1) b"), other("idle", ""), other("loops", "loops")]);
+    let pipeline = Pipeline::parse("dropAll idle", &registry).expect("well formed");
+    assert_eq!(pipeline.normal(), "a(p=1) b");
+    assert_eq!(pipeline.steps().len(), 2);
+    let error = |text| Pipeline::parse(text, &registry).expect_err("refused").message().to_owned();
+    assert_eq!(error("dropAll(p=2)"), "`dropAll` of other takes no arguments; here it is `a(p=1) b`");
+    assert!(error("loops").contains("contains itself"), "{}", error("loops"));
+    assert_eq!(error("dropAl"), "unknown pass `dropAl`, did you mean `dropAll`?");
+}
