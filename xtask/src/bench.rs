@@ -10,13 +10,21 @@ use gtt_ir::{Dialect, Model};
 use gtt_rewrite::{Pipeline, Runner};
 use gtt_testkit::synthetic::{Form, model};
 
+use crate::arguments;
+
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// Time per node of load, each structural pass and export, on synthetic graphs of both formats
+    /// Time per node of load, passes, pipelines and export, on synthetic graphs of both formats
     Scaling {
         /// Sizes in nodes
-        #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+        #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
         nodes: Vec<usize>,
+        /// Only this graph: an encoder as ONNX exporters leave it, through every pass, `@default` and all passes together
+        #[arg(long)]
+        encoder: bool,
+        /// Only this pipeline; `all` is every pass once
+        #[arg(long)]
+        pipeline: Option<String>,
         /// Fail when a step takes more than this many times longer a node on the largest graph than on the smallest
         #[arg(long)]
         limit: Option<f64>,
@@ -32,6 +40,7 @@ pub(crate) enum Bench {
 }
 
 const REPEATS: usize = 3;
+const LONG: f64 = 3.0;
 
 /// Passes that look at every node and need no arguments of the model.
 const PASSES: &[&str] = &[
@@ -47,37 +56,40 @@ const PASSES: &[&str] = &[
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
-        Bench::Scaling { nodes, limit } => scaling(nodes, *limit),
+        Bench::Scaling { nodes, encoder, pipeline, limit } => scaling(nodes, *encoder, pipeline.as_deref(), *limit),
         Bench::Copy { file, repeats } => copy(file, *repeats),
     }
 }
 
-fn scaling(sizes: &[usize], limit: Option<f64>) -> Result<()> {
+fn scaling(sizes: &[usize], encoder: bool, pipeline: Option<&str>, limit: Option<f64>) -> Result<()> {
     if cfg!(debug_assertions) {
         println!("(a debug build: use `cargo run --release -p xtask -- bench scaling` for figures)");
     }
+    let plain = [Form::Chain, Form::Wide, Form::Transformer];
+    let plain = [Dialect::Onnx, Dialect::Tf].into_iter().flat_map(|dialect| plain.map(|form| (dialect, form)));
+    let graphs = plain.filter(|_| !encoder).chain([(Dialect::Onnx, Form::Encoder)]);
     let mut worst: f64 = 0.0;
-    for dialect in [Dialect::Onnx, Dialect::Tf] {
-        for form in [Form::Chain, Form::Wide, Form::Transformer] {
-            let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
-            for &size in sizes {
-                for (index, (step, seconds, count)) in steps(dialect, form, size)?.into_iter().enumerate() {
-                    if rows.len() <= index {
-                        rows.push((step, Vec::new()));
-                    }
-                    rows[index].1.push(seconds * 1e9 / count as f64);
+    for (dialect, form) in graphs {
+        let mut rows: Vec<(String, Vec<(f64, usize)>)> = Vec::new();
+        for &size in sizes {
+            for (index, (step, seconds, count)) in steps(dialect, form, size, pipeline)?.into_iter().enumerate() {
+                if rows.len() <= index {
+                    rows.push((step, Vec::new()));
                 }
+                rows[index].1.push((seconds, count));
             }
-            println!("{dialect:?} {form:?}, ns a node at {sizes:?} nodes");
-            for (step, times) in rows {
-                let ratio = match (times.first(), times.last()) {
-                    (Some(first), Some(last)) => last / first.max(1.0),
-                    _ => 1.0,
-                };
-                worst = worst.max(ratio);
-                let times: Vec<String> = times.iter().map(|time| format!("{time:9.0}")).collect();
-                println!("  {step:32} {}   x{ratio:.2}", times.join(" "));
-            }
+        }
+        println!("{dialect:?} {form:?}, CPU at {sizes:?} nodes: ns a node, and seconds");
+        for (step, times) in rows {
+            let each = |&(seconds, count): &(f64, usize)| seconds * 1e9 / count as f64;
+            let ratio = match (times.first(), times.last()) {
+                (Some(first), Some(last)) => each(last) / each(first).max(1.0),
+                _ => 1.0,
+            };
+            worst = worst.max(ratio);
+            let nanoseconds: Vec<String> = times.iter().map(|time| format!("{:9.0}", each(time))).collect();
+            let seconds: Vec<String> = times.iter().map(|(seconds, _)| format!("{seconds:8.2}")).collect();
+            println!("  {step:40} {}  {}   x{ratio:.2}", nanoseconds.join(" "), seconds.join(" "));
         }
     }
     println!("worst growth: x{worst:.2}");
@@ -87,8 +99,8 @@ fn scaling(sizes: &[usize], limit: Option<f64>) -> Result<()> {
     }
 }
 
-/// Seconds of CPU of each step (passes: with a copy of the model), and the nodes it had to look at.
-fn steps(dialect: Dialect, form: Form, size: usize) -> Result<Vec<(String, f64, usize)>> {
+/// Seconds of CPU of each step, and the nodes it had to look at.
+fn steps(dialect: Dialect, form: Form, size: usize, only: Option<&str>) -> Result<Vec<(String, f64, usize)>> {
     let built = model(dialect, form, size);
     let count = built.main().node_count();
     let mut rows = Vec::new();
@@ -98,26 +110,43 @@ fn steps(dialect: Dialect, form: Form, size: usize) -> Result<Vec<(String, f64, 
     drop(built);
     rows.insert(0, ("load".to_owned(), seconds, count));
     let registry = gtt_passes::registry();
-    for pass in PASSES {
-        let pipeline = Pipeline::parse(pass, &registry)?;
+    let every: Vec<String> = registry.passes().iter().map(|pass| arguments::step(pass.name)).collect();
+    let mut pipelines: Vec<(String, String)> = match form {
+        Form::Encoder => every.iter().map(|step| (step.clone(), step.clone())).collect(),
+        _ => PASSES.iter().map(|&step| (step.to_owned(), step.to_owned())).collect(),
+    };
+    pipelines.push(("@default".to_owned(), "@default".to_owned()));
+    pipelines.push((format!("all {} passes", every.len()), every.join(" ")));
+    if let Some(only) = only {
+        pipelines = vec![(only.to_owned(), if only == "all" { every.join(" ") } else { only.to_owned() })];
+    }
+    for (title, pipeline) in pipelines {
+        let pipeline = Pipeline::parse(&pipeline, &registry)?;
         if !pipeline.steps().iter().any(|step| step.info.dialects.contains(&dialect)) {
             continue;
         }
-        let (_, seconds) = least(|| {
-            let mut model = loaded.clone();
-            Ok(Runner::new().rollback(false).run(&mut model, &pipeline)?.rewrites)
-        })?;
-        rows.push(((*pass).to_owned(), seconds, count));
+        let run = |model: &mut Model| Ok(Runner::new().rollback(false).run(model, &pipeline)?.rewrites);
+        let (_, seconds) = least_with(|| loaded.clone(), run).with_context(|| title.clone())?;
+        rows.push((title, seconds, count));
     }
     Ok(rows)
 }
 
-/// CPU time, the least of a few runs: a busy machine disturbs it less than the clock.
+/// CPU time, the least of a few runs: a busy machine disturbs it less than the clock. What takes long is run once.
 fn least<T>(mut work: impl FnMut() -> Result<T>) -> Result<(T, f64)> {
+    least_with(|| (), |()| work())
+}
+
+/// The same for work on something that is made before the clock starts, and dropped when it has stopped.
+fn least_with<M, T>(mut make: impl FnMut() -> M, mut work: impl FnMut(&mut M) -> Result<T>) -> Result<(T, f64)> {
     let mut best: Option<(T, f64)> = None;
     for _ in 0..REPEATS {
+        if best.as_ref().is_some_and(|(_, seconds)| *seconds > LONG) {
+            break;
+        }
+        let mut made = make();
         let start = cpu_time::ProcessTime::now();
-        let result = work()?;
+        let result = work(&mut made)?;
         let seconds = start.elapsed().as_secs_f64();
         if best.as_ref().is_none_or(|(_, least)| seconds < *least) {
             best = Some((result, seconds));

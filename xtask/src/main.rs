@@ -1,6 +1,8 @@
 //! Tasks of the gtt workspace: `cargo xtask --help`.
 #![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
+#[path = "../../passes/tests/cases/arguments.rs"]
+mod arguments;
 mod bench;
 mod docs;
 mod new_pass;

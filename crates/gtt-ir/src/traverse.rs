@@ -12,27 +12,56 @@ fn closes_loop(node: &Node) -> bool {
 
 /// Nodes a node waits for: definitions of its operands and captures, control inputs. Back edges of loops are left out.
 fn predecessors<'a>(model: &'a Model, graph: &'a Graph, id: NodeId) -> impl Iterator<Item = NodeId> + 'a {
+    sources(model, graph, id).filter(move |&source| !closes_loop(graph.node(source)))
+}
+
+/// The same with back edges.
+fn sources<'a>(model: &'a Model, graph: &'a Graph, id: NodeId) -> impl Iterator<Item = NodeId> + 'a {
     let node = graph.node(id);
     let defining = |value: ValueId| graph.def_node(value);
     let captured = node.attrs.graphs().flat_map(move |inner| model.graph(inner).captures.keys().copied());
     let control = node.control.iter().filter_map(|site| if let Site::Node(node) = site { Some(*node) } else { None });
-    node.operands()
-        .chain(captured)
-        .filter_map(defining)
-        .chain(control)
-        .filter(move |&source| !closes_loop(graph.node(source)))
+    node.operands().chain(captured).filter_map(defining).chain(control)
 }
 
 /// The nodes so that each comes after what it reads; among those that are ready, the lowest rank first. A graph whose file is
 /// in order keeps its order. `Err` names the nodes left in cycles.
 pub fn topological(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {
+    let order = by_rank(graph);
+    if is_in_order(model, graph, &order) { Ok(order) } else { sorted(model, graph) }
+}
+
+/// Nothing reads what comes later. The order of ranks is then what a sort would find.
+fn is_in_order(model: &Model, graph: &Graph, order: &[NodeId]) -> bool {
+    let mut seen = vec![false; graph.node_bound()];
+    order.iter().all(|&id| {
+        seen[id.index()] = true;
+        let earlier = |source: NodeId| source != id && seen[source.index()];
+        sources(model, graph, id).all(|source| earlier(source) || closes_loop(graph.node(source)))
+    })
+}
+
+fn sorted(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {
     let mut waiting = vec![0u32; graph.node_bound()];
-    let mut readers: Vec<Vec<NodeId>> = vec![Vec::new(); graph.node_bound()];
+    // The readers of node `i` are `readers[ends[i]..]`, up to where the next one's begin.
+    let mut ends = vec![0u32; graph.node_bound() + 1];
+    for (id, _) in graph.nodes() {
+        for source in predecessors(model, graph, id) {
+            waiting[id.index()] += 1;
+            ends[source.index()] += 1;
+        }
+    }
+    let mut total = 0;
+    for end in &mut ends {
+        total += *end;
+        *end = total;
+    }
+    let mut readers = vec![None; total as usize];
     let mut ready = BinaryHeap::new();
     for (id, node) in graph.nodes() {
         for source in predecessors(model, graph, id) {
-            waiting[id.index()] += 1;
-            readers[source.index()].push(id);
+            ends[source.index()] -= 1;
+            readers[ends[source.index()] as usize] = Some(id);
         }
         if waiting[id.index()] == 0 {
             ready.push(Reverse((node.rank, id)));
@@ -41,7 +70,8 @@ pub fn topological(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<Node
     let mut order = Vec::with_capacity(graph.node_count());
     while let Some(Reverse((_, id))) = ready.pop() {
         order.push(id);
-        for &reader in &readers[id.index()] {
+        let (start, end) = (ends[id.index()] as usize, ends[id.index() + 1] as usize);
+        for &reader in readers[start..end].iter().flatten() {
             waiting[reader.index()] -= 1;
             if waiting[reader.index()] == 0 {
                 ready.push(Reverse((graph.node(reader).rank, reader)));
@@ -56,9 +86,9 @@ pub fn topological(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<Node
 
 /// Nodes in the order of the file.
 pub fn by_rank(graph: &Graph) -> Vec<NodeId> {
-    let mut order: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
-    order.sort_by_key(|&id| (graph.node(id).rank, id));
-    order
+    let mut order: Vec<(u32, NodeId)> = graph.nodes().map(|(id, node)| (node.rank, id)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, id)| id).collect()
 }
 
 /// What lies backwards of some roots.

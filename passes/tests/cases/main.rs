@@ -1,13 +1,10 @@
 //! Every case of every pass as one test, and random graphs through every pass: `cargo test -p gtt-passes fold_batch`.
 
+mod arguments;
 mod formats;
 mod oracle;
 
 use gtt_testkit::{Kit, Suite, fuzz};
-
-/// Passes that do nothing, or refuse to run, without arguments.
-const ARGUMENTS: &[(&str, &str)] =
-    &[("remove_attribute", "attribute_name=_class"), ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout")];
 
 /// Random graphs for each pass and dialect. More: `GTT_FUZZ=1000 cargo test -p gtt-passes random`.
 const SEEDS: u64 = 25;
@@ -18,8 +15,7 @@ fn main() {
     let seeds = std::env::var("GTT_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
     let mut suite = Suite::from(kit);
     for pass in registry.passes() {
-        let arguments = ARGUMENTS.iter().find(|(name, _)| *name == pass.name);
-        let pipeline = arguments.map_or(pass.name.to_owned(), |(name, arguments)| format!("{name}({arguments})"));
+        let pipeline = arguments::step(pass.name);
         suite = suite.test(format!("{}::random_graphs", pass.name), move |kit| fuzz(kit, &pipeline, 0..seeds));
     }
     for preset in registry.presets() {

@@ -82,4 +82,7 @@ fn synthetic_graphs_have_the_size_that_was_asked_for() {
             assert!((9_990..=10_010).contains(&nodes), "{form:?}: {nodes}");
         }
     }
+    let encoder = model(Dialect::Onnx, Form::Encoder, 10_000);
+    verify(&encoder).unwrap();
+    assert!((10_000..10_100).contains(&encoder.main().node_count()));
 }

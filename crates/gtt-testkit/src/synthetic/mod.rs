@@ -1,5 +1,7 @@
 //! Large graphs of known shape, for measuring time per node.
 
+mod encoder;
+
 use gtt_ir::{Attr, DType, Dialect, Domain, Model, Name, NodeSpec, Op, Tensor, Type, ValueId};
 
 /// The form of a synthetic graph.
@@ -11,6 +13,9 @@ pub enum Form {
     Wide,
     /// Blocks of matrix products, additions and normalisations with residual connections; every block has constants of its own.
     Transformer,
+    /// The encoder of a transformer as ONNX exporters leave it: arithmetic on shapes, decomposed GELU and layer norm, Dropout,
+    /// Identity, extents that are not known, no types. Most of it can go. TensorFlow models get [`Form::Transformer`].
+    Encoder,
 }
 
 /// A graph of about `nodes` nodes (exactly, but for the last block). Linear.
@@ -19,12 +24,14 @@ pub fn model(dialect: Dialect, form: Form, nodes: usize) -> Model {
     if dialect == Dialect::Onnx {
         model.opsets.insert(Domain::ONNX, 17);
     }
-    let mut to = Synthetic { model: &mut model, made: 0 };
+    let form = if form == Form::Encoder && dialect == Dialect::Tf { Form::Transformer } else { form };
+    let mut to = Synthetic { model: &mut model, made: 0, typed: form != Form::Encoder };
     let input = to.input();
     let last = match form {
         Form::Chain => to.chain(input, nodes),
         Form::Wide => to.wide(input, nodes),
         Form::Transformer => to.transformer(input, nodes),
+        Form::Encoder => to.encoder(input, nodes),
     };
     let main = model.main_id();
     let name = model.main().value(last).name.clone();
@@ -37,11 +44,13 @@ const WIDTH: usize = 4;
 struct Synthetic<'m> {
     model: &'m mut Model,
     made: usize,
+    /// Declares the type of every result.
+    typed: bool,
 }
 
 impl Synthetic<'_> {
     fn input(&mut self) -> ValueId {
-        let ty = Type::fixed(DType::F32, &[1, WIDTH]);
+        let ty = if self.typed { Type::fixed(DType::F32, &[1, WIDTH]) } else { encoder::input_type() };
         let main = self.model.main_id();
         let mut edit = self.model.edit(main);
         if edit.model().dialect == Dialect::Tf {
@@ -52,12 +61,19 @@ impl Synthetic<'_> {
     }
 
     fn node(&mut self, op: &str, inputs: &[ValueId]) -> ValueId {
+        self.node_with(op, inputs, None)
+    }
+
+    fn node_with(&mut self, op: &str, inputs: &[ValueId], attr: Option<(&str, Attr)>) -> ValueId {
         self.made += 1;
         let name = Name::from(format!("block_{}/{op}_{}", self.made / 100, self.made));
         let tf = self.model.dialect == Dialect::Tf;
         let spec = NodeSpec::new(if tf { Op::tf(op) } else { Op::onnx(op) }, name.clone());
         let mut spec = spec.inputs(inputs.iter().copied().map(Some)).rank(self.made as u32);
-        spec = spec.output(name, Type::fixed(DType::F32, &[1, WIDTH]));
+        spec = spec.output(name, if self.typed { Type::fixed(DType::F32, &[1, WIDTH]) } else { Type::Unknown });
+        if let Some((name, value)) = attr {
+            spec = spec.attr(name, value);
+        }
         if tf {
             spec = spec.attr("T", Attr::DType(DType::F32));
         }
@@ -71,10 +87,13 @@ impl Synthetic<'_> {
     }
 
     fn constant(&mut self, shape: &[usize]) -> ValueId {
-        self.made += 1;
         let seed = self.made as f32;
         let elements = (0..shape.iter().product()).map(|index: usize| (seed + index as f32).sin() * 0.25).collect();
-        let tensor = Tensor::from_vec(shape, elements).expect("as many elements as the shape asks for");
+        self.tensor(Tensor::from_vec(shape, elements).expect("as many elements as the shape asks for"))
+    }
+
+    fn tensor(&mut self, tensor: Tensor) -> ValueId {
+        self.made += 1;
         let (name, rank, main) =
             (format!("block_{}/w_{}", self.made / 100, self.made), self.made as u32, self.model.main_id());
         self.model.edit(main).add_const(name, tensor, rank)
