@@ -19,6 +19,7 @@ pub mod remove_control_dependencies;
 pub mod remove_device;
 pub mod remove_nodes;
 pub mod round_weights;
+pub mod simplify_arithmetic;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
 
@@ -39,6 +40,7 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_device::PASS,
     &remove_nodes::PASS,
     &round_weights::PASS,
+    &simplify_arithmetic::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
 ];

@@ -1,6 +1,6 @@
 //! Constants that rules read and write.
 
-use gtt_ir::{Tensor, ValueId};
+use gtt_ir::{Attr, Domain, Tensor, ValueId};
 use gtt_rewrite::{Operand, Rewrite, RuleContext};
 
 /// Elements of a small integer tensor that is known before running: a constant, or computed from constants and fixed extents
@@ -16,6 +16,31 @@ pub(crate) fn ints(cx: &RuleContext<'_>, value: ValueId) -> Option<Vec<i64>> {
 /// (strings, complex numbers, types under a byte).
 pub(crate) fn uniform(cx: &RuleContext<'_>, value: ValueId) -> Option<f64> {
     uniform_element(cx.tensor(value)?)
+}
+
+/// The same, also of a value whose extents are not fixed: a `ConstantOfShape`, or a constant that is expanded or reshaped.
+pub(crate) fn uniform_value(cx: &RuleContext<'_>, mut value: ValueId) -> Option<f64> {
+    const STEPS: usize = 4;
+    for _ in 0..STEPS {
+        if cx.tensor(value).is_some() {
+            return uniform(cx, value);
+        }
+        let (_, node) = cx.def(value)?;
+        if node.op.domain != Domain::ONNX {
+            return None;
+        }
+        match node.op.name.as_str() {
+            "ConstantOfShape" => {
+                return node.attr("value").map_or(Some(0.0), |attr| match attr {
+                    Attr::Tensor(tensor) => uniform_element(tensor),
+                    _ => None,
+                });
+            }
+            "Expand" | "Reshape" | "Unsqueeze" | "Squeeze" | "Identity" => value = node.input(0)?,
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// The same of a tensor. Integers beyond 2^53 have none.

@@ -1,5 +1,7 @@
 //! ONNX, operator set 17.
 
+mod algebra;
+
 use gtt_ir::{Attr, Constant, DType, Dialect, NodeSpec, Op, Tensor, Type, ValueId};
 
 use super::{Builder, Item};
@@ -31,7 +33,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(24) {
+    match to.random.below(26) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -50,6 +52,7 @@ fn step(to: &mut Builder<'_>) {
         20 => constants_only(to),
         21 => to.duplicate(),
         22 => branch(to),
+        23 | 24 => algebra::motif(to),
         _ => optional_operands(to),
     }
 }

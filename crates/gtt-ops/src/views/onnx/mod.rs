@@ -1,6 +1,7 @@
 //! Views of ONNX nodes, default domain. `opset` is the version of the default operator set; defaults follow it.
 //! Source: the ONNX operator specification (`docs/Operators.md`, `docs/Changelog.md`).
 
+mod elementwise;
 mod integer;
 mod layout;
 mod pool;
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::Reader;
 
+pub use elementwise::{ArgReduce, Clip, ClipBound, Dropout, Elementwise, Softmax};
 pub use integer::IntegerConv;
 pub use layout::{
     Axes, Cast, Concat, Expand, Flatten, Gather, Reduce, Reshape, ShapeOf, Slice, Split, Squeeze, Transpose, Unsqueeze,
