@@ -8,6 +8,7 @@ pub mod fold_batch_norms;
 pub mod fold_constants;
 pub mod fold_old_batch_norms;
 pub mod freeze_initializers;
+pub mod fuse_gelu;
 pub mod fuse_layer_norm;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
@@ -29,6 +30,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fold_constants::PASS,
     &fold_old_batch_norms::PASS,
     &freeze_initializers::PASS,
+    &fuse_gelu::PASS,
     &fuse_layer_norm::PASS,
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,

@@ -4,6 +4,7 @@ pub(crate) mod axes;
 pub(crate) mod constant_node;
 pub(crate) mod constants;
 pub(crate) mod inline;
+pub(crate) mod inner;
 pub(crate) mod names;
 pub(crate) mod norms;
 pub(crate) mod padding;

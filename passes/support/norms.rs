@@ -1,10 +1,10 @@
 //! Decomposed normalisations: `a / sqrt(mean(b * b) + epsilon)` in the spellings of exporters.
 
-use gtt_ir::{Dim, NodeId, Shape, Use, ValueId};
+use gtt_ir::{Dim, NodeId, Shape, ValueId};
 use gtt_ops::views::onnx::{Cast, Reduce};
 use gtt_rewrite::RuleContext;
-use smallvec::SmallVec;
 
+use super::inner::Inner;
 use super::{axes, constants};
 
 /// `numerator / sqrt(mean(squared * squared) + epsilon)`, the mean over the last axes.
@@ -21,27 +21,6 @@ pub(crate) struct Normalized {
     pub(crate) epsilon: f64,
     /// What lies between `squared` and the quotient.
     pub(crate) inner: Inner,
-}
-
-/// The nodes of a pattern and their results, but the last: nothing else may read them, or their nodes would stay.
-#[derive(Default)]
-pub(crate) struct Inner {
-    nodes: SmallVec<[NodeId; 12]>,
-    values: SmallVec<[ValueId; 12]>,
-}
-
-impl Inner {
-    /// Takes in a value and the node that computes it.
-    pub(crate) fn push(&mut self, cx: &RuleContext<'_>, value: ValueId) {
-        self.values.push(value);
-        self.nodes.extend(cx.def(value).map(|(node, _)| node));
-    }
-
-    /// Nothing but these nodes and `last` reads these values.
-    pub(crate) fn is_private(&self, cx: &RuleContext<'_>, last: NodeId) -> bool {
-        let inside = |at: &Use| matches!(at, Use::Operand { node, .. } if *node == last || self.nodes.contains(node));
-        self.values.iter().all(|&value| cx.value(value).uses().iter().all(inside))
-    }
 }
 
 impl Normalized {
