@@ -13,6 +13,7 @@ pub mod fuse_layer_norm;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
+pub mod inline_constant_branches;
 pub mod lift_constants;
 pub mod merge_duplicate_nodes;
 pub mod remove_attribute;
@@ -23,6 +24,7 @@ pub mod round_weights;
 pub mod simplify_arithmetic;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
+pub mod unroll_loops;
 
 /// Every pass.
 pub static PASSES: &[&PassInfo] = &[
@@ -35,6 +37,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,
     &fuse_pad_and_pool::PASS,
+    &inline_constant_branches::PASS,
     &lift_constants::PASS,
     &merge_duplicate_nodes::PASS,
     &remove_attribute::PASS,
@@ -45,6 +48,7 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_arithmetic::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
+    &unroll_loops::PASS,
 ];
 
 /// Every named pipeline.

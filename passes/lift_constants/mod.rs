@@ -1,10 +1,10 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{ConstOrigin, Constant, Def, Dialect, Encoding, GraphId, Use, ValueId};
+use gtt_ir::{ConstOrigin, Constant, Def, Dialect, GraphId, Use, ValueId};
 use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo};
 
 use crate::support::constant_node;
-use crate::support::inline::replace_node;
+use crate::support::inline::{Mark, replace_node};
 use crate::support::names::FreeNames;
 
 /// Its description.
@@ -42,17 +42,13 @@ impl Pass for LiftConstants {
     }
 }
 
-fn is_sparse(constant: &Constant) -> bool {
-    constant.tensor.encoded().is_some_and(|encoded| encoded.encoding == Encoding::OnnxSparse)
-}
-
 fn lift(cx: &mut PassContext<'_>, id: GraphId) {
     let nodes = cx.graph(id).constants().filter(|(_, _, constant)| constant.origin == ConstOrigin::ConstantNode);
     let nodes: Vec<ValueId> = nodes.map(|(value, _, _)| value).collect();
     for value in nodes {
         let Some(constant) = cx.graph(id).value(value).constant() else { continue };
         let name = |model: &gtt_ir::Model| model.graph(id).value(value).name.to_string();
-        if is_sparse(constant) {
+        if constant_node::is_sparse(constant) {
             cx.decline_with("constant_node", "the value is sparse", name);
             continue;
         }
@@ -77,10 +73,9 @@ fn lift_nodes(cx: &mut PassContext<'_>, id: GraphId) {
             return;
         }
         let name = cx.graph(id).value(result).name.clone();
-        let mut editor = cx.edit(id);
-        let value = editor.add_const(name, tensor, u32::MAX);
-        let made = editor.graph().node_bound();
-        replace_node(cx, id, node, &[Some(value)], made);
+        let mark = Mark::of(cx.graph(id));
+        let value = cx.edit(id).add_const(name, tensor, u32::MAX);
+        replace_node(cx, id, node, &[Some(value)], mark);
     }
 }
 
@@ -108,7 +103,7 @@ fn move_to_main(cx: &mut PassContext<'_>, id: GraphId, names: &mut FreeNames) {
         if !cx.permit_with("subgraph_constant", place) {
             return;
         }
-        let name = names.take(&name);
+        let name = names.value(&name);
         let mut moved = cx.edit(main).add_constant(name, Constant { rank: u32::MAX, ..constant });
         for &graph in above.iter().rev() {
             moved = cx.edit(graph).capture(moved);

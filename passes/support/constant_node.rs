@@ -1,6 +1,6 @@
 //! The tensor of an ONNX `Constant` node.
 
-use gtt_ir::{Attr, Attrs, Op, Tensor};
+use gtt_ir::{Attr, Attrs, Constant, Encoding, Op, Tensor};
 
 /// The tensor of a `Constant` with these attributes, whichever form they have; `None` for another op, a sparse value or an
 /// attribute of a function's caller.
@@ -19,4 +19,9 @@ pub(crate) fn tensor_of(op: &Op, attrs: &Attrs) -> Option<Tensor> {
         ("value_strings", Attr::Strs(values)) => Tensor::from_strings(&[values.len()], values.clone()).ok(),
         _ => None,
     }
+}
+
+/// The constant is a sparse tensor in the file.
+pub(crate) fn is_sparse(constant: &Constant) -> bool {
+    constant.tensor.encoded().is_some_and(|encoded| encoded.encoding == Encoding::OnnxSparse)
 }

@@ -1,10 +1,10 @@
 //! Copying the nodes of one graph into another: branches, loop bodies, functions.
 
 use gtt_ir::{
-    Attr, AttrEntry, Attrs, ConstOrigin, Constant, Def, Dim, GraphId, Id as _, Name, NodeId, NodeSpec, Site, Type,
-    Value, ValueId, traverse,
+    Attr, AttrEntry, Attrs, ConstOrigin, Constant, Def, Dim, Graph, GraphId, Id as _, Model, Name, NodeId, NodeSpec,
+    Tensor, Type, Value, ValueId, traverse,
 };
-use gtt_rewrite::PassContext;
+use gtt_rewrite::{Decline, PassContext};
 use rustc_hash::FxHashMap;
 
 use super::constant_node;
@@ -17,10 +17,18 @@ pub(crate) type Bindings = FxHashMap<ValueId, Option<ValueId>>;
 pub(crate) struct Copying<'a> {
     /// Names that are taken.
     pub(crate) names: &'a mut FreeNames,
+    /// The graph is copied once and goes: copies take over its names.
+    pub(crate) moves: bool,
     /// Place in the file of the node that the copies stand for.
     pub(crate) rank: u32,
     /// The attributes that `Attr::Ref` speaks of: those of a call and the defaults. `None` leaves references as they are.
     pub(crate) attrs: Option<&'a Attrs>,
+}
+
+/// The form of new constants in a graph: functions have no initializers, though graphs inside of them do.
+fn form_of_constants(model: &Model, graph: GraphId) -> ConstOrigin {
+    let is_function = model.graph(graph).parent.is_none() && graph != model.main_id();
+    if is_function { ConstOrigin::ConstantNode } else { ConstOrigin::Initializer }
 }
 
 impl Copying<'_> {
@@ -47,21 +55,31 @@ impl Copying<'_> {
                 && let [Some(result)] = node.outputs[..]
                 && inputs.is_empty()
             {
-                let name = self.names.take(&cx.graph(from).value(result).name);
-                let value = cx.edit(to).add_const(name, tensor, u32::MAX);
+                let name = cx.graph(from).value(result).name.clone();
+                let value = self.copied_constant(cx, to, &name, tensor);
                 bindings.insert(result, Some(value));
                 continue;
             }
             let mut spec = NodeSpec::new(node.op.clone(), node.name.clone()).inputs(inputs).rank(self.rank);
             spec.attrs = attrs;
             spec.meta = node.meta.clone();
+            let mut called_like_result = false;
             for result in &node.outputs {
                 let (name, ty) = match result.map(|result| cx.graph(from).value(result)) {
                     None => (Name::default(), Type::Unknown),
-                    Some(value) => (self.names.take(&value.name), without_names(&value.ty)),
+                    Some(value) => {
+                        called_like_result |= value.name == node.name;
+                        (self.name(&value.name), without_names(&value.ty))
+                    }
                 };
                 spec = spec.output(name, ty);
             }
+            let first = spec.outputs.iter().map(|(name, _)| name).find(|name| !name.is_empty());
+            spec.name = match first.filter(|_| called_like_result) {
+                _ if self.moves => self.names.node_of(&node.name),
+                Some(name) => self.names.node(name),
+                None => self.names.node(&node.name),
+            };
             let copy = cx.edit(to).add_node(spec);
             let results: Vec<Option<ValueId>> = cx.graph(to).node(copy).outputs.to_vec();
             for (old, new) in node.outputs.iter().zip(results) {
@@ -88,12 +106,41 @@ impl Copying<'_> {
         }
         let Value { name, def, .. } = cx.graph(from).value(value);
         let Def::Const(constant) = def else { return None };
-        let mut constant: Constant = (**constant).clone();
-        let name = self.names.take(name);
-        constant.rank = if constant.origin == ConstOrigin::ConstantNode { self.rank } else { u32::MAX };
-        let copy = cx.edit(to).add_constant(name, constant);
+        let name = name.clone();
+        let adapts = self.attrs.is_some() || form_of_constants(cx.model(), to) == ConstOrigin::ConstantNode;
+        let copy = if adapts && !constant_node::is_sparse(constant) {
+            let tensor = constant.tensor.clone();
+            self.copied_constant(cx, to, &name, tensor)
+        } else {
+            let mut constant: Constant = (**constant).clone();
+            constant.rank = if constant.origin == ConstOrigin::ConstantNode { self.rank } else { u32::MAX };
+            let name = self.name(&name);
+            cx.edit(to).add_constant(name, constant)
+        };
         bindings.insert(value, Some(copy));
         Some(copy)
+    }
+
+    fn name(&mut self, name: &Name) -> Name {
+        if self.moves { self.names.value_of(name) } else { self.names.value(name) }
+    }
+
+    /// A new constant in the form that suits the graph.
+    pub(crate) fn constant(&mut self, cx: &mut PassContext<'_>, to: GraphId, name: &str, tensor: Tensor) -> ValueId {
+        let name = self.names.value(name);
+        self.constant_named(cx, to, name, tensor)
+    }
+
+    fn copied_constant(&mut self, cx: &mut PassContext<'_>, to: GraphId, name: &Name, tensor: Tensor) -> ValueId {
+        let name = self.name(name);
+        self.constant_named(cx, to, name, tensor)
+    }
+
+    fn constant_named(&self, cx: &mut PassContext<'_>, to: GraphId, name: Name, tensor: Tensor) -> ValueId {
+        let origin = form_of_constants(cx.model(), to);
+        let rank = if origin == ConstOrigin::ConstantNode { self.rank } else { u32::MAX };
+        let constant = Constant { tensor, origin, rank, meta: None };
+        cx.edit(to).add_constant(name, constant)
     }
 
     fn captures(&mut self, cx: &PassContext<'_>, from: GraphId, to: GraphId, bindings: &mut Bindings) {
@@ -159,7 +206,7 @@ impl Copying<'_> {
         };
         let ports: Vec<ValueId> = cx.graph(inner).inputs().iter().map(|port| port.value).collect();
         for (port, value) in ports.into_iter().zip(inputs) {
-            let name = self.names.take(&value.name);
+            let name = self.name(&value.name);
             let mut editor = cx.edit(copy);
             let input = editor.add_input(name, value.ty.clone());
             if let Some(info) = value.info {
@@ -178,7 +225,7 @@ impl Copying<'_> {
             let found = cx.graph(copy).value(value);
             let taken = |name: &Name| cx.graph(copy).outputs().iter().any(|port| port.name == *name);
             let own = matches!(found.def, Def::Node { .. } | Def::Const(_)) && !taken(&found.name);
-            let name = if own { found.name.clone() } else { self.names.take(&name) };
+            let name = if own { found.name.clone() } else { self.name(&name) };
             cx.edit(copy).add_output(name, value);
         }
         copy
@@ -197,14 +244,71 @@ pub(crate) fn returns(cx: &PassContext<'_>, graph: GraphId, value: ValueId) -> b
     })
 }
 
-/// Lets what reads the results of a node read other values, hands the names on, and erases the node with what only it needed.
-/// A result for which there is no value must be unused.
+/// Shows nodes to `visit`, inner graphs first, again and again until it changes nothing: what was copied may hold more that
+/// is now known, at least one graph deeper each time. Refusals count in the last round. The error names rule and reason.
+pub(crate) fn until_settled(
+    cx: &mut PassContext<'_>,
+    mut visit: impl FnMut(&mut PassContext<'_>, GraphId, NodeId, &mut NamesOnce) -> Result<bool, (&'static str, Decline)>,
+) {
+    let mut names = NamesOnce(None);
+    loop {
+        let (mut changed, mut refused) = (false, Vec::new());
+        for graph in cx.graphs().into_iter().rev() {
+            if cx.get_graph(graph).is_none() {
+                continue;
+            }
+            for node in super::nodes_by_rank(cx, graph) {
+                if cx.get_graph(graph).is_none_or(|graph| graph.get_node(node).is_none()) {
+                    continue;
+                }
+                match visit(cx, graph, node, &mut names) {
+                    Ok(done) => changed |= done,
+                    Err((_, Decline::NotMine)) => {}
+                    Err((rule, Decline::Because(reason))) => refused.push((rule, graph, node, reason)),
+                }
+            }
+        }
+        if !changed || cx.is_exhausted() {
+            for (rule, graph, node, reason) in refused {
+                if cx.get_graph(graph).is_some_and(|graph| graph.get_node(node).is_some()) {
+                    cx.decline(rule, graph, node, reason);
+                }
+            }
+            return;
+        }
+    }
+}
+
+/// Free names, collected when first needed.
+pub(crate) struct NamesOnce(Option<FreeNames>);
+
+impl NamesOnce {
+    pub(crate) fn get(&mut self, cx: &PassContext<'_>) -> &mut FreeNames {
+        self.0.get_or_insert_with(|| FreeNames::of(cx.model()))
+    }
+}
+
+/// How many nodes and values a graph has had: what comes later is new.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    nodes: usize,
+    values: usize,
+}
+
+impl Mark {
+    pub(crate) fn of(graph: &Graph) -> Self {
+        Self { nodes: graph.node_bound(), values: graph.value_bound() }
+    }
+}
+
+/// Lets what reads the results of a node read other values, hands the names on, and erases the node with what only it needed,
+/// and what is new since `mark` and of no use. A result for which there is no value must be unused.
 pub(crate) fn replace_node(
     cx: &mut PassContext<'_>,
     graph: GraphId,
     node: NodeId,
     values: &[Option<ValueId>],
-    made: usize,
+    mark: Mark,
 ) {
     let results: Vec<Option<ValueId>> = cx.graph(graph).node(node).outputs.to_vec();
     let mut named: Vec<(ValueId, Name)> = Vec::new();
@@ -214,11 +318,7 @@ pub(crate) fn replace_node(
             continue;
         }
         inherit_type(cx, graph, old, new);
-        let newcomer = match cx.graph(graph).value(new).def {
-            Def::Node { node, .. } => node.index() >= made,
-            _ => false,
-        };
-        if newcomer && named.iter().all(|(other, _)| *other != new) {
+        if new.index() >= mark.values && named.iter().all(|(other, _)| *other != new) {
             named.push((new, cx.graph(graph).value(old).name.clone()));
         }
         cx.edit(graph).replace_uses(old, new);
@@ -227,6 +327,24 @@ pub(crate) fn replace_node(
     for (value, name) in named {
         cx.edit(graph).set_value_name(value, name);
     }
+    erase_useless(cx, graph, mark);
+}
+
+fn may_go(node: &gtt_ir::Node) -> bool {
+    let info = gtt_ops::info(&node.op);
+    info.is_erasable() && !info.has_subgraphs
+}
+
+fn erase_useless(cx: &mut PassContext<'_>, graph: GraphId, mark: Mark) {
+    let new_nodes = cx.graph(graph).nodes().map(|(id, _)| id).rev().take_while(|id| id.index() >= mark.nodes);
+    let new_nodes: Vec<NodeId> = new_nodes.collect();
+    let mut editor = cx.edit(graph);
+    // Constants that the new nodes read go with them.
+    editor.erase_dead(new_nodes.into_iter().rev(), may_go);
+    let new_values = editor.graph().values().rev().take_while(|(id, _)| id.index() >= mark.values);
+    let useless = new_values.filter(|(_, value)| value.is_unused() && matches!(value.def, Def::Const(_)));
+    let useless: Vec<ValueId> = useless.map(|(id, _)| id).collect();
+    useless.into_iter().for_each(|value| editor.erase_value(value));
 }
 
 /// What the file declares of the old value is true of the new one, unless the file contradicts itself.
@@ -264,10 +382,6 @@ pub(crate) fn erase_with_operands(cx: &mut PassContext<'_>, graph: GraphId, id: 
         match found.def {
             Def::Const(_) | Def::Capture { .. } => editor.erase_value(value),
             Def::Node { node, .. } => {
-                let may_go = |node: &gtt_ir::Node| {
-                    let info = gtt_ops::info(&node.op);
-                    info.is_erasable() && !info.has_subgraphs
-                };
                 editor.erase_dead([node], may_go);
             }
             Def::Input { .. } => {}
@@ -288,7 +402,9 @@ pub(crate) fn without_names(ty: &Type) -> Type {
     }
 }
 
-/// The place of a site as the report shows it.
-pub(crate) fn rank_of(cx: &PassContext<'_>, graph: GraphId, node: NodeId) -> u32 {
-    cx.graph(graph).rank(Site::Node(node))
+/// What new values that stand for a node are called after.
+pub(crate) fn name_of(cx: &PassContext<'_>, graph: GraphId, node: NodeId) -> Name {
+    let within = cx.graph(graph);
+    let node = within.node(node);
+    node.results().next().map_or_else(|| node.name.clone(), |result| within.value(result).name.clone())
 }

@@ -5,6 +5,7 @@ pub(crate) mod constant_node;
 pub(crate) mod constants;
 pub(crate) mod inline;
 pub(crate) mod inner;
+pub(crate) mod loops;
 pub(crate) mod names;
 pub(crate) mod norms;
 pub(crate) mod padding;

@@ -1,39 +1,85 @@
-//! Free names for values that a pass adds by hand.
+//! Free names for what a pass adds by hand.
 
 use gtt_ir::{Def, Model, Name};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-/// Names that no value and no port of any graph has: an ONNX subgraph may not define again what it can see.
+/// Names of values and ports, and names of nodes, over all graphs: an ONNX subgraph may not define again what it can see, and
+/// ONNX Runtime refuses two nodes of one name.
 #[derive(Debug)]
 pub(crate) struct FreeNames {
-    used: FxHashSet<Name>,
+    values: Pool,
+    nodes: Pool,
+}
+
+/// How often each name is used.
+#[derive(Debug, Default)]
+struct Pool {
+    used: FxHashMap<Name, u32>,
     next: FxHashMap<Name, u32>,
 }
 
 impl FreeNames {
     /// Linear in the model.
     pub(crate) fn of(model: &Model) -> Self {
-        let mut used = FxHashSet::default();
+        let (mut values, mut nodes) = (Pool::default(), Pool::default());
         for (_, graph) in model.graphs() {
             let own = graph.values().filter(|(_, value)| !matches!(value.def, Def::Capture { .. }));
-            used.extend(own.map(|(_, value)| value.name.clone()));
-            used.extend(graph.inputs().iter().chain(graph.outputs()).map(|port| port.name.clone()));
+            own.for_each(|(_, value)| values.count(&value.name));
+            for port in graph.inputs().iter().chain(graph.outputs()) {
+                if graph.value(port.value).name != port.name {
+                    values.count(&port.name);
+                }
+            }
+            graph.nodes().for_each(|(_, node)| nodes.count(&node.name));
         }
-        Self { used, next: FxHashMap::default() }
+        Self { values, nodes }
     }
 
-    /// `wanted`, or `wanted_1`, `wanted_2` …
-    pub(crate) fn take(&mut self, wanted: &str) -> Name {
-        let wanted = if wanted.is_empty() { "value" } else { wanted };
+    /// A name for a value: `wanted`, or `wanted_1`, `wanted_2` …
+    pub(crate) fn value(&mut self, wanted: &str) -> Name {
+        self.values.take(if wanted.is_empty() { "value" } else { wanted })
+    }
+
+    /// A name for a node likewise.
+    pub(crate) fn node(&mut self, wanted: &str) -> Name {
+        if wanted.is_empty() { Name::default() } else { self.nodes.take(wanted) }
+    }
+
+    /// The name of a value that goes, for the one that takes its place, if nothing else has it.
+    pub(crate) fn value_of(&mut self, gone: &Name) -> Name {
+        if self.values.is_used_once(gone) { gone.clone() } else { self.value(gone) }
+    }
+
+    /// The same for a node.
+    pub(crate) fn node_of(&mut self, gone: &Name) -> Name {
+        if self.nodes.is_used_once(gone) { gone.clone() } else { self.node(gone) }
+    }
+}
+
+impl Pool {
+    fn count(&mut self, name: &Name) {
+        if !name.is_empty() {
+            *self.used.entry(name.clone()).or_default() += 1;
+        }
+    }
+
+    fn is_used_once(&self, name: &Name) -> bool {
+        self.used.get(name) == Some(&1)
+    }
+
+    fn take(&mut self, wanted: &str) -> Name {
         let first = Name::new(wanted);
-        if self.used.insert(first.clone()) {
+        if !self.used.contains_key(&first) {
+            self.count(&first);
             return first;
         }
-        let number = self.next.entry(first).or_default();
+        let mut number = self.next.get(&first).copied().unwrap_or(0);
         loop {
-            *number += 1;
+            number += 1;
             let name = Name::from(format!("{wanted}_{number}"));
-            if self.used.insert(name.clone()) {
+            if !self.used.contains_key(&name) {
+                self.count(&name);
+                self.next.insert(first, number);
                 return name;
             }
         }
