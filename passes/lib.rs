@@ -16,6 +16,7 @@ pub mod fuse_pad_and_pool;
 pub mod inline_constant_branches;
 pub mod lift_constants;
 pub mod merge_duplicate_nodes;
+pub mod quantize_weights;
 pub mod remove_attribute;
 pub mod remove_control_dependencies;
 pub mod remove_device;
@@ -40,6 +41,7 @@ pub static PASSES: &[&PassInfo] = &[
     &inline_constant_branches::PASS,
     &lift_constants::PASS,
     &merge_duplicate_nodes::PASS,
+    &quantize_weights::PASS,
     &remove_attribute::PASS,
     &remove_control_dependencies::PASS,
     &remove_device::PASS,

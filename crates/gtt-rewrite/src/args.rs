@@ -240,6 +240,8 @@ fn parse_dtype(text: &str) -> Result<DType, &'static str> {
         "double" | "float64" | "f64" => DType::F64,
         "half" | "float16" | "f16" => DType::F16,
         "bfloat16" | "bf16" => DType::BF16,
+        "int4" | "i4" => DType::I4,
+        "uint4" | "u4" => DType::U4,
         "int8" | "i8" => DType::I8,
         "int16" | "i16" => DType::I16,
         "int32" | "i32" => DType::I32,
