@@ -20,9 +20,11 @@ pub mod quantize_weights;
 pub mod remove_attribute;
 pub mod remove_control_dependencies;
 pub mod remove_device;
+pub mod remove_dropout;
 pub mod remove_nodes;
 pub mod round_weights;
 pub mod simplify_arithmetic;
+pub mod simplify_casts;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
 pub mod unroll_loops;
@@ -45,9 +47,11 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_attribute::PASS,
     &remove_control_dependencies::PASS,
     &remove_device::PASS,
+    &remove_dropout::PASS,
     &remove_nodes::PASS,
     &round_weights::PASS,
     &simplify_arithmetic::PASS,
+    &simplify_casts::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
     &unroll_loops::PASS,
