@@ -22,9 +22,11 @@ pub mod remove_control_dependencies;
 pub mod remove_device;
 pub mod remove_dropout;
 pub mod remove_nodes;
+pub mod resolve_cast_like;
 pub mod round_weights;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
+pub mod simplify_shape_computations;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
 pub mod unroll_loops;
@@ -49,9 +51,11 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_device::PASS,
     &remove_dropout::PASS,
     &remove_nodes::PASS,
+    &resolve_cast_like::PASS,
     &round_weights::PASS,
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
+    &simplify_shape_computations::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
     &unroll_loops::PASS,

@@ -9,7 +9,7 @@ use super::sym::Expr;
 pub(super) enum Content {
     /// All of them.
     Known(Tensor),
-    /// Integers of a scalar or vector; each may be an expression or unknown.
+    /// Integers (or truths, as 0 and 1) of a scalar or vector; each may be an expression or unknown.
     Partly {
         /// It is a scalar.
         scalar: bool,
@@ -70,11 +70,15 @@ impl Content {
                         numbers.into_iter().map(|number| i32::try_from(number).ok()).collect::<Option<Vec<_>>>();
                     narrow.and_then(|numbers| Tensor::from_vec(&shape, numbers).ok())
                 }
+                DType::Bool => {
+                    let truths: Vec<bool> = numbers.into_iter().map(|number| number != 0).collect();
+                    Tensor::from_bools(&shape, &truths).ok()
+                }
                 _ => None,
             };
             return tensor.map(Content::Known);
         }
-        if items.iter().all(Option::is_none) || !matches!(dtype, DType::I32 | DType::I64) {
+        if items.iter().all(Option::is_none) || !matches!(dtype, DType::I32 | DType::I64 | DType::Bool) {
             return None;
         }
         Some(Content::Partly { scalar, items })

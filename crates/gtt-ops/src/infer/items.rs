@@ -14,7 +14,7 @@ type Items = Vec<Option<Expr>>;
 /// Adds the contents of results, where the op is one of those.
 pub(super) fn follow(context: &mut Context<'_>, facts: &mut Facts) {
     let Some(first) = facts.first() else { return };
-    if first.content.is_some() || !matches!(first.ty.dtype(), Some(DType::I32 | DType::I64) | None) {
+    if first.content.is_some() || !matches!(first.ty.dtype(), Some(DType::I32 | DType::I64 | DType::Bool) | None) {
         return;
     }
     let name = context.node.op.name.as_str();
@@ -56,7 +56,7 @@ fn content(context: &mut Context<'_>, name: &str, is_onnx: bool) -> Option<(bool
             Some((true, vec![super::shapes::count(context.symbols, shape)]))
         }
         "Identity" | "StopGradient" | "Snapshot" | "PreventGradient" | "Cast" => {
-            if name == "Cast" && !matches!(context.dtype(0), Some(DType::I32 | DType::I64)) {
+            if name == "Cast" && !matches!(context.dtype(0), Some(DType::I32 | DType::I64 | DType::Bool)) {
                 return None;
             }
             Some((scalar_of(context, 0), context.items(0)?))
@@ -185,6 +185,7 @@ fn content(context: &mut Context<'_>, name: &str, is_onnx: bool) -> Option<(bool
             let value = if is_onnx { return None } else { context.items(1)?.into_iter().next()? };
             Some((false, vec![value; length]))
         }
+        _ if is_onnx => super::choice::content(context, name),
         _ => None,
     }
 }

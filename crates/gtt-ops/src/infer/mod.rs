@@ -12,6 +12,7 @@
 //! `rten-shape-inference` serves for `Einsum`, `GridSample`, `DFT` and `Attention`. The rest is done here: its arithmetic is 32-bit and
 //! unchecked, it follows the newest operator set only, and extents of 0 and unnamed dims are facts here, not assumptions.
 
+mod choice;
 mod context;
 mod driver;
 mod fact;

@@ -56,6 +56,21 @@ impl Expr {
         self.0.iter().all(|(_, coefficient)| *coefficient >= 0)
     }
 
+    /// The least and the greatest number it can be, where that is clear: names are extents, not below 0.
+    pub(super) fn bounds(&self) -> (Option<i64>, Option<i64>) {
+        let (mut constant, mut grows, mut shrinks) = (0, false, false);
+        for (factors, coefficient) in &self.0 {
+            if factors.is_empty() {
+                constant = *coefficient;
+            } else if *coefficient > 0 {
+                grows = true;
+            } else {
+                shrinks = true;
+            }
+        }
+        ((!shrinks).then_some(constant), (!grows).then_some(constant))
+    }
+
     fn collected(mut terms: Vec<(Factors, i64)>) -> Option<Self> {
         terms.sort();
         let mut sum: SmallVec<[(Factors, i64); 2]> = SmallVec::new();

@@ -228,3 +228,27 @@ fn a_graph_that_cannot_run_gets_notes_and_no_panic() {
     assert_eq!(types.get(main, y), &Type::Unknown);
     assert!(types.notes()[0].text.contains("extents 3 and 4 should be equal"), "{:?}", types.notes());
 }
+
+/// `x.expand(N, -1)` as exporters write it: `Where(shape == -1, 1s, shape)`.
+#[test]
+fn a_comparison_that_comes_out_the_same_for_all_extents_decides_a_choice() {
+    let (mut model, main) = model(Dialect::Onnx);
+    let x = model.edit(main).add_input("x", float("N,3"));
+    let vector =
+        |model: &mut Model, name: &str, items: &[i64]| model.edit(main).add_const(name, Tensor::vector(items), 0);
+    let (first, open) = (vector(&mut model, "first", &[0]), vector(&mut model, "open", &[-1]));
+    let (ones, minus) = (vector(&mut model, "ones", &[1, 1]), vector(&mut model, "minus", &[-1, -1]));
+    let zero = model.edit(main).add_const("zero", Tensor::scalar(0i64), 0);
+    let shape = add(&mut model, main, Op::onnx("Shape"), "shape", &[x], &[]);
+    let n = add(&mut model, main, Op::onnx("Gather"), "n", &[shape, first], &[]);
+    let asked = add(&mut model, main, Op::onnx("Concat"), "asked", &[n, open], &[("axis", Attr::Int(0))]);
+    let is_open = add(&mut model, main, Op::onnx("Equal"), "is_open", &[asked, minus], &[]);
+    let target = add(&mut model, main, Op::onnx("Where"), "target", &[is_open, ones, asked], &[]);
+    let size = add(&mut model, main, Op::onnx("Abs"), "size", &[n], &[]);
+    let more = add(&mut model, main, Op::onnx("Max"), "more", &[size, zero], &[]);
+    let types = Types::of(&model);
+    let name = || SymInt::Symbol(Name::new("N"));
+    assert_eq!(types.constant_value(main, is_open), Tensor::from_bools(&[2], &[false, true]).ok());
+    assert_eq!(types.symbolic_ints(main, target), Some(vec![name(), SymInt::Known(1)]));
+    assert_eq!(types.symbolic_ints(main, more), Some(vec![name()]));
+}

@@ -1,7 +1,7 @@
 //! Views of ops that move elements, or tell of their arrangement: shape, layout, parts. Attributes that became operands in later
 //! operator sets are an [`Axes`] here.
 
-use gtt_ir::{DType, Name, Node, ValueId};
+use gtt_ir::{DType, Name, Node, Tensor, ValueId};
 
 use super::{Reader, arity};
 
@@ -362,6 +362,88 @@ impl Cast {
         };
         reader.finish()?;
         Some(view)
+    }
+}
+
+/// `CastLike`: a cast to the element type of another value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CastLike {
+    /// Input.
+    pub x: ValueId,
+    /// The value whose element type is cast to.
+    pub like: ValueId,
+    /// As in [`Cast`].
+    pub saturate: bool,
+    /// As in [`Cast`].
+    pub round_mode: Name,
+    /// Result.
+    pub result: Option<ValueId>,
+}
+
+impl CastLike {
+    /// The view of a node.
+    pub fn of(node: &Node, opset: i64) -> Option<Self> {
+        arity(node, "CastLike", 2..=2, 1)?;
+        let mut reader = Reader::new(&node.attrs);
+        let view = Self {
+            x: node.input(0)?,
+            like: node.input(1)?,
+            saturate: if opset >= 19 { reader.flag("saturate", true)? } else { true },
+            round_mode: if opset >= 24 { reader.str("round_mode", "up")? } else { Name::new("up") },
+            result: node.output(0),
+        };
+        reader.finish()?;
+        Some(view)
+    }
+}
+
+/// `ConstantOfShape`: a tensor of one number; the shape is an operand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConstantOfShape {
+    /// The shape, an i64 vector.
+    pub shape: ValueId,
+    /// One element; `None`: 0 as f32.
+    pub value: Option<Tensor>,
+    /// Result.
+    pub y: Option<ValueId>,
+}
+
+impl ConstantOfShape {
+    /// The view of a node.
+    pub fn of(node: &Node, _opset: i64) -> Option<Self> {
+        arity(node, "ConstantOfShape", 1..=1, 1)?;
+        let mut reader = Reader::new(&node.attrs);
+        let value = reader.or("value", None, |attr| attr.as_tensor().map(|tensor| Some(tensor.clone())))?;
+        let view = Self { shape: node.input(0)?, value, y: node.output(0) };
+        reader.finish()?;
+        view.value.as_ref().is_none_or(|value| value.len() == 1).then_some(view)
+    }
+}
+
+/// `ScatterND`: `data` with slices replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScatterNd {
+    /// What is copied first.
+    pub data: ValueId,
+    /// Which slices: the last axis indexes the first axes of `data`.
+    pub indices: ValueId,
+    /// The slices.
+    pub updates: ValueId,
+    /// `none`: the last update wins; else how updates are combined with what is there.
+    pub reduction: Name,
+    /// Result.
+    pub y: Option<ValueId>,
+}
+
+impl ScatterNd {
+    /// The view of a node.
+    pub fn of(node: &Node, opset: i64) -> Option<Self> {
+        arity(node, "ScatterND", 3..=3, 1)?;
+        let mut reader = Reader::new(&node.attrs);
+        let reduction = if opset >= 16 { reader.str("reduction", "none")? } else { Name::new("none") };
+        reader.finish()?;
+        let (data, indices, updates) = (node.input(0)?, node.input(1)?, node.input(2)?);
+        Some(Self { data, indices, updates, reduction, y: node.output(0) })
     }
 }
 

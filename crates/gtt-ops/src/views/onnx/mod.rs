@@ -5,6 +5,7 @@ mod elementwise;
 mod integer;
 mod layout;
 mod pool;
+mod resize;
 
 use gtt_ir::{Name, Node, ValueId};
 use smallvec::SmallVec;
@@ -14,9 +15,11 @@ use super::Reader;
 pub use elementwise::{ArgReduce, Clip, ClipBound, Dropout, Elementwise, Softmax};
 pub use integer::IntegerConv;
 pub use layout::{
-    Axes, Cast, Concat, Expand, Flatten, Gather, Reduce, Reshape, ShapeOf, Slice, Split, Squeeze, Transpose, Unsqueeze,
+    Axes, Cast, CastLike, Concat, ConstantOfShape, Expand, Flatten, Gather, Reduce, Reshape, ScatterNd, ShapeOf, Slice,
+    Split, Squeeze, Transpose, Unsqueeze,
 };
 pub use pool::{AveragePool, MaxPool, Windows};
+pub use resize::Resize;
 
 /// How a convolution or pooling pads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
