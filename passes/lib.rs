@@ -14,6 +14,7 @@ pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
 pub mod inline_constant_branches;
+pub mod inline_functions;
 pub mod lift_constants;
 pub mod merge_duplicate_nodes;
 pub mod quantize_weights;
@@ -43,6 +44,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_pad_and_conv::PASS,
     &fuse_pad_and_pool::PASS,
     &inline_constant_branches::PASS,
+    &inline_functions::PASS,
     &lift_constants::PASS,
     &merge_duplicate_nodes::PASS,
     &quantize_weights::PASS,

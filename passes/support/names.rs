@@ -1,9 +1,9 @@
 //! Free names for what a pass adds by hand.
 
-use gtt_ir::{Def, Model, Name};
+use gtt_ir::{Def, GraphId, Model, Name};
 use rustc_hash::FxHashMap;
 
-/// Names of values and ports, and names of nodes, over all graphs: an ONNX subgraph may not define again what it can see, and
+/// Names of values and ports, and names of nodes, over several graphs: an ONNX subgraph may not define again what it can see, and
 /// ONNX Runtime refuses two nodes of one name.
 #[derive(Debug)]
 pub(crate) struct FreeNames {
@@ -19,10 +19,10 @@ struct Pool {
 }
 
 impl FreeNames {
-    /// Linear in the model.
-    pub(crate) fn of(model: &Model) -> Self {
+    /// The names in these graphs. Linear in their size.
+    pub(crate) fn of(model: &Model, graphs: &[GraphId]) -> Self {
         let (mut values, mut nodes) = (Pool::default(), Pool::default());
-        for (_, graph) in model.graphs() {
+        for graph in graphs.iter().map(|&graph| model.graph(graph)) {
             let own = graph.values().filter(|(_, value)| !matches!(value.def, Def::Capture { .. }));
             own.for_each(|(_, value)| values.count(&value.name));
             for port in graph.inputs().iter().chain(graph.outputs()) {

@@ -17,4 +17,4 @@ mod slicing;
 pub mod views;
 
 pub use dtypes::{onnx_dtype, onnx_number};
-pub use info::{Effects, OpInfo, Results, effects_of, info, result_count};
+pub use info::{Effects, OpInfo, Results, effects_of, info, is_same_at, result_count};

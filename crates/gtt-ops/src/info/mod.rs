@@ -1,5 +1,6 @@
 //! What is known about each op, apart from shapes.
 
+mod changes;
 mod onnx;
 mod tf;
 
@@ -113,6 +114,19 @@ pub fn effects_of(model: &Model, node: &Node) -> Effects {
         }
     }
     strongest
+}
+
+/// An op of ONNX's default domain has the same specification at two operator set versions; `None` when the op is unknown or not
+/// there at both.
+pub fn is_same_at(op: &Op, a: i64, b: i64) -> Option<bool> {
+    let info = info(op);
+    let (low, high) = (a.min(b), a.max(b));
+    if op.domain != gtt_ir::Domain::ONNX || !info.known || low < info.since {
+        return None;
+    }
+    let entry = changes::CHANGES.binary_search_by_key(&op.name.as_str(), |entry| entry.0);
+    let changes = entry.map_or(&[][..], |at| changes::CHANGES[at].1);
+    Some(!changes.iter().any(|&version| low < version && version <= high))
 }
 
 /// How many results a node has by its op and attributes; `None` when that is not known.
@@ -260,6 +274,22 @@ mod tests {
             assert!(info.effects == Effects::ControlFlow && !info.is_foldable() && !info.is_erasable(), "{name}");
         }
         assert_eq!(info(&Op::tf("Switch")).results, Results::Fixed(2));
+    }
+
+    #[test]
+    fn an_op_is_the_same_between_its_changes() {
+        let same = |name, a, b| is_same_at(&Op::onnx(name), a, b);
+        assert_eq!(same("Squeeze", 11, 12), Some(true));
+        assert_eq!(same("Squeeze", 13, 12), Some(false));
+        assert_eq!(same("Erf", 9, 8), None);
+        assert_eq!(same("Nonsense", 9, 9), None);
+        assert_eq!(is_same_at(&Op::new(gtt_ir::Domain::onnx("com.example"), "Relu"), 9, 9), None);
+        assert!(changes::CHANGES.is_sorted_by_key(|entry| entry.0));
+        let known = |entry: &(&'static str, &[i64])| {
+            let since = info(&Op::onnx(entry.0)).since;
+            since > 0 && entry.1.first().is_some_and(|&first| first > since) && entry.1.is_sorted()
+        };
+        assert!(changes::CHANGES.iter().all(known));
     }
 
     #[test]
