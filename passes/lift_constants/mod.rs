@@ -33,7 +33,7 @@ impl Pass for LiftConstants {
             lift_nodes(cx, graph);
         }
         if self.from_subgraphs {
-            let mut names = FreeNames::of(cx.model(), &cx.graphs());
+            let mut names = FreeNames::of(cx.model());
             for graph in cx.graphs().into_iter().skip(1) {
                 move_to_main(cx, graph, &mut names);
             }

@@ -284,7 +284,7 @@ pub(crate) struct NamesOnce(Option<FreeNames>);
 
 impl NamesOnce {
     pub(crate) fn get(&mut self, cx: &PassContext<'_>) -> &mut FreeNames {
-        self.0.get_or_insert_with(|| FreeNames::of(cx.model(), &cx.graphs()))
+        self.0.get_or_insert_with(|| FreeNames::within(cx.model(), &cx.graphs()))
     }
 }
 

@@ -19,8 +19,14 @@ struct Pool {
 }
 
 impl FreeNames {
-    /// The names in these graphs. Linear in their size.
-    pub(crate) fn of(model: &Model, graphs: &[GraphId]) -> Self {
+    /// All names of a model. Linear.
+    pub(crate) fn of(model: &Model) -> Self {
+        let graphs: Vec<GraphId> = model.graphs().map(|(id, _)| id).collect();
+        Self::within(model, &graphs)
+    }
+
+    /// The names in some graphs. Linear in their size.
+    pub(crate) fn within(model: &Model, graphs: &[GraphId]) -> Self {
         let (mut values, mut nodes) = (Pool::default(), Pool::default());
         for graph in graphs.iter().map(|&graph| model.graph(graph)) {
             let own = graph.values().filter(|(_, value)| !matches!(value.def, Def::Capture { .. }));
