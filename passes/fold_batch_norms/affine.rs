@@ -6,6 +6,7 @@ use gtt_ops::views::onnx::BinaryKind;
 use gtt_ops::views::{onnx, tf};
 use gtt_rewrite::{Decline, RuleContext, require};
 
+use super::place::Place;
 use super::product::{ChannelAxis, Product};
 
 /// `y = x * scale + offset`, channel by channel.
@@ -98,9 +99,12 @@ impl Norm {
         })
     }
 
-    /// It normalises along the channels of the product.
-    pub(crate) fn fits(&self, product: &Product) -> Result<(), Decline> {
-        let same = self.axis == product.axis || product.rank == Some(2);
+    /// It normalises along the channels.
+    pub(crate) fn fits(&self, place: Place) -> Result<(), Decline> {
+        let same = match self.axis {
+            ChannelAxis::Second => place.index() == Some(1),
+            ChannelAxis::Last => place.is_last(),
+        };
         require!(same, "the normalisation runs along another axis than the channels");
         Ok(())
     }
@@ -135,6 +139,8 @@ pub(crate) struct Elementwise {
     pub(crate) operand: ValueId,
     /// It is a TensorFlow `BiasAdd`.
     pub(crate) bias_add: Option<ChannelAxis>,
+    /// The constant is what `x` is subtracted from.
+    pub(crate) flipped: bool,
 }
 
 impl Elementwise {
@@ -158,6 +164,7 @@ impl Elementwise {
                 constant: constant(cx, view.bias).ok_or(Decline::NotMine)?,
                 operand: view.bias,
                 bias_add: Some(axis),
+                flipped: false,
             });
         }
         let view = tf::Binary::of(node).ok_or(Decline::NotMine)?;
@@ -173,29 +180,37 @@ impl Elementwise {
     ) -> Result<Self, Decline> {
         let y = y.ok_or(Decline::NotMine)?;
         if let Some(constant) = constant(cx, b) {
-            return Ok(Self { x: a, y, kind, constant, operand: b, bias_add: None });
+            return Ok(Self { x: a, y, kind, constant, operand: b, bias_add: None, flipped: false });
         }
-        require!(matches!(kind, BinaryKind::Add | BinaryKind::Mul));
+        require!(kind != BinaryKind::Div);
         let constant = constant(cx, a).ok_or(Decline::NotMine)?;
-        Ok(Self { x: b, y, kind, constant, operand: a, bias_add: None })
+        Ok(Self { x: b, y, kind, constant, operand: a, bias_add: None, flipped: kind == BinaryKind::Sub })
     }
 
     /// It only adds.
     pub(crate) fn is_offset(&self) -> bool {
-        matches!(self.kind, BinaryKind::Add | BinaryKind::Sub)
+        matches!(self.kind, BinaryKind::Add | BinaryKind::Sub) && !self.flipped
     }
 
-    /// Scale and offset along the channels of a product.
-    pub(crate) fn affine(&self, product: &Product) -> Result<Affine, Decline> {
+    /// Scale and offset along the channels of a product, which are at `place` in the operand.
+    pub(crate) fn affine(&self, product: &Product, place: Place) -> Result<Affine, Decline> {
         let elements = match self.bias_add {
-            None => product.per_channel(&self.constant)?,
+            None => product.per_channel(&self.constant, place)?,
             Some(axis) => {
                 let fits = axis == product.axis || product.rank == Some(2);
                 let elements = self.constant.to_f64s().filter(|all| fits && all.len() == product.channels);
                 elements.ok_or(Decline::because("the bias does not run along the output channels"))?
             }
         };
+        self.map(elements)
+    }
+
+    /// Scale and offset, the constant's elements given by channel.
+    pub(crate) fn map(&self, elements: Vec<f64>) -> Result<Affine, Decline> {
         let affine = match self.kind {
+            BinaryKind::Sub if self.flipped => {
+                Affine { scale: Some(vec![-1.0; elements.len()]), offset: Some(elements) }
+            }
             BinaryKind::Add => Affine { offset: Some(elements), scale: None },
             BinaryKind::Sub => Affine { offset: Some(elements.iter().map(|x| -x).collect()), scale: None },
             BinaryKind::Mul => Affine { scale: Some(elements), offset: None },

@@ -1,40 +1,71 @@
 //! Putting a scale and an offset into a product.
 
-use gtt_ir::{Attr, Name, NodeId, Op, Tensor, ValueId};
+use gtt_ir::{Attr, Dialect, Name, Op, Tensor, ValueId};
 use gtt_rewrite::{Decline, NewNode, Operand, Rewrite, RuleContext, require};
 
 use super::affine::{Affine, Elementwise};
+use super::place::{Place, Views};
 use super::product::{Bias, ChannelAxis, Product};
 
-/// A product with what stands between it and the op to be folded: nothing, or the addition of a bias.
-#[derive(Clone, Debug)]
+/// A product with what stands between it and the op to be folded: the addition of a bias, and views.
 pub(crate) struct Biased {
     pub(crate) product: Product,
-    /// The addition, by node.
-    pub(crate) bias: Option<(NodeId, Elementwise)>,
+    /// The addition.
+    pub(crate) bias: Option<Elementwise>,
+    /// Where the channels are behind the views.
+    pub(crate) place: Place,
+    /// The result in front of the views, if there are any.
+    viewed: Option<ValueId>,
 }
 
 impl Biased {
-    /// The product behind a value, looking through one addition of a constant. Every value in between must have one reader.
+    /// The product behind a value, looking through views and one addition of a constant. Every value in between must have one
+    /// reader.
     pub(crate) fn behind(cx: &RuleContext<'_>, value: ValueId) -> Result<Self, Decline> {
-        let found = match Product::behind(cx, value) {
-            Ok(product) => Self { product, bias: None },
+        let (views, result) = match cx.dialect() {
+            Dialect::Onnx => Views::before(cx, value),
+            _ => (Views::default(), value),
+        };
+        let (product, bias) = match Product::behind(cx, result) {
+            Ok(product) => (product, None),
             Err(Decline::NotMine) => {
-                let (id, _) = cx.def(value).ok_or(Decline::NotMine)?;
+                let (id, _) = cx.def(result).ok_or(Decline::NotMine)?;
                 let bias = Elementwise::of(cx, id)?;
                 require!(bias.is_offset());
                 let product = Product::behind(cx, bias.x)?;
                 require!(cx.only_reader(bias.x).is_some(), "the product is used elsewhere");
-                Self { product, bias: Some((id, bias)) }
+                (product, Some(bias))
             }
             Err(reason) => return Err(reason),
         };
-        require!(cx.only_reader(value).is_some(), "the product is used elsewhere");
-        Ok(found)
+        let alone = cx.only_reader(value).is_some() && views.are_alone(cx);
+        require!(alone, "the product is used elsewhere");
+        let place = views.moved(cx, product.place(), product.channels);
+        Ok(Self { product, bias, place, viewed: (!views.is_empty()).then_some(result) })
     }
 
-    /// Folds an affine map of the result into weights and bias, and gives the operand that stands for the mapped result. The
-    /// rewrite still has to replace what computed it. `head` is the node that goes.
+    /// Folds an affine map into the product, and lets everything that uses `y`, the mapped value of `x`, do without it.
+    pub(crate) fn rewrite(
+        &self,
+        cx: &RuleContext<'_>,
+        affine: &Affine,
+        x: ValueId,
+        y: ValueId,
+    ) -> Result<Rewrite, Decline> {
+        let mut rewrite = Rewrite::new();
+        let folded = self.fold(cx, affine, &mut rewrite)?;
+        match self.viewed {
+            None => rewrite.replace(y, folded),
+            Some(result) => {
+                rewrite.replace(result, folded);
+                rewrite.replace(y, x);
+            }
+        }
+        Ok(rewrite)
+    }
+
+    /// Folds an affine map of the result into weights and bias, and gives the operand that stands for the mapped result in front
+    /// of the views. The rewrite still has to replace what computed it.
     pub(crate) fn fold(
         &self,
         cx: &RuleContext<'_>,
@@ -44,66 +75,78 @@ impl Biased {
         let product = &self.product;
         let bias = self.folded_bias(affine)?;
         let mut node = NewNode::like(product.node, cx.node(product.node));
-        let own = match product.bias {
-            Bias::Vector(own) | Bias::Gemm(own, _) => own,
-            Bias::Separate | Bias::Nowhere => None,
-        };
-        let own_elements = match product.bias {
-            Bias::Vector(Some(value)) => Some(self.own_bias(cx, value, 1.0)?),
-            Bias::Gemm(Some(value), beta) => Some(self.own_bias(cx, value, f64::from(beta))?),
-            _ => None,
-        };
-        let total = sum(own_elements.as_deref(), affine.scale.as_deref(), bias);
+        let own = own_bias(cx, product)?;
+        let total = sum(own.as_deref(), affine.scale.as_deref(), bias);
         if let Some(scale) = &affine.scale {
-            rewrite.set_tensor(product.weights, product.scaled_weights(cx, scale)?);
+            node = product.scale(cx, &product.layout, scale, node, rewrite)?;
         }
         let Some(total) = total else {
             return Ok(rewrite.node(node).into());
         };
-        require!(total.iter().all(|element| element.is_finite()), "scale or offset are not finite");
-        let tensor = Tensor::from_f64s(product.dtype, &[product.channels], &total)
-            .ok_or(Decline::because("the weights are not float"))?;
-        let written = self.bias.as_ref().map(|(_, bias)| bias.operand).or(own);
-        let constant = match written.filter(|value| cx.graph().tensor(*value).is_some()) {
-            Some(value) => rewrite.constant_like(tensor, value),
-            None => rewrite.constant_named(tensor, offset_name(cx, product)),
-        };
-        match product.bias {
-            Bias::Vector(_) => node = node.input_at(2, constant),
-            Bias::Gemm(..) => node = node.input_at(2, constant).attr("beta", Attr::Float(1.0)),
-            Bias::Separate => {
-                let convolution = rewrite.node(node);
-                rewrite.keep_name_of(convolution, product.result);
-                return Ok(rewrite.node(bias_add(cx, product, convolution.into(), constant)).into());
-            }
-            Bias::Nowhere => {
-                let matmul = rewrite.node(node);
-                rewrite.keep_name_of(matmul, product.result);
-                return Ok(rewrite.node(NewNode::new(Op::onnx("Add")).input(matmul).input(constant)).into());
-            }
-        }
-        Ok(rewrite.node(node).into())
+        let written = self.bias.as_ref().map(|bias| bias.operand);
+        with_bias(cx, product, node, &total, written, rewrite)
     }
 
     /// The bias between product and head, after the affine map.
     fn folded_bias(&self, affine: &Affine) -> Result<Option<Vec<f64>>, Decline> {
         let between = match &self.bias {
-            Some((_, bias)) => bias.affine(&self.product)?.offset,
+            Some(bias) => bias.affine(&self.product, self.product.place())?.offset,
             None => None,
         };
         Ok(sum(between.as_deref(), affine.scale.as_deref(), affine.offset.clone()))
     }
+}
 
-    fn own_bias(&self, cx: &RuleContext<'_>, value: ValueId, beta: f64) -> Result<Vec<f64>, Decline> {
-        let tensor = cx.tensor(value).ok_or(Decline::because("the bias is not constant"))?;
-        let elements = if matches!(self.product.bias, Bias::Vector(_)) {
-            let vector = tensor.to_f64s().filter(|all| tensor.rank() == 1 && all.len() == self.product.channels);
-            vector.ok_or(Decline::because("the bias does not run along the output channels"))?
-        } else {
-            self.product.per_channel(tensor)?
-        };
-        Ok(elements.into_iter().map(|element| element * beta).collect())
-    }
+/// The elements of the bias that a product has of its own, its factor applied.
+pub(crate) fn own_bias(cx: &RuleContext<'_>, product: &Product) -> Result<Option<Vec<f64>>, Decline> {
+    let (Bias::Vector(Some(value)) | Bias::Gemm(Some(value), _)) = product.bias else { return Ok(None) };
+    let tensor = cx.tensor(value).ok_or(Decline::because("the bias is not constant"))?;
+    let Bias::Gemm(_, beta) = product.bias else {
+        let vector = tensor.to_f64s().filter(|all| tensor.rank() == 1 && all.len() == product.channels);
+        return vector.map(Some).ok_or(Decline::because("the bias does not run along the output channels"));
+    };
+    let elements = product.per_channel(tensor, product.place())?;
+    Ok(Some(elements.into_iter().map(|element| element * f64::from(beta)).collect()))
+}
+
+/// Makes `node`, which is to replace the product, with this bias. The constant takes the place of `written`, or of the product's
+/// own.
+pub(crate) fn with_bias(
+    cx: &RuleContext<'_>,
+    product: &Product,
+    node: NewNode,
+    total: &[f64],
+    written: Option<ValueId>,
+    rewrite: &mut Rewrite,
+) -> Result<Operand, Decline> {
+    require!(total.iter().all(|element| element.is_finite()), "scale or offset are not finite");
+    let tensor = Tensor::from_f64s(product.dtype, &[product.channels], total)
+        .ok_or(Decline::because("the weights are not float"))?;
+    let rounded = tensor.to_f64s().is_some_and(|all| all.iter().all(|element| element.is_finite()));
+    require!(rounded, "the bias would overflow");
+    let own = match product.bias {
+        Bias::Vector(own) | Bias::Gemm(own, _) => own,
+        Bias::Separate | Bias::Nowhere => None,
+    };
+    let constant = match written.or(own).filter(|value| cx.graph().tensor(*value).is_some()) {
+        Some(value) => rewrite.constant_like(tensor, value),
+        None => rewrite.constant_named(tensor, offset_name(cx, product)),
+    };
+    let node = match product.bias {
+        Bias::Vector(_) => node.input_at(2, constant),
+        Bias::Gemm(..) => node.input_at(2, constant).attr("beta", Attr::Float(1.0)),
+        Bias::Separate => {
+            let convolution = rewrite.node(node);
+            rewrite.keep_name_of(convolution, product.result);
+            return Ok(rewrite.node(bias_add(cx, product, convolution.into(), constant)).into());
+        }
+        Bias::Nowhere => {
+            let matmul = rewrite.node(node);
+            rewrite.keep_name_of(matmul, product.result);
+            return Ok(rewrite.node(NewNode::new(Op::onnx("Add")).input(matmul).input(constant)).into());
+        }
+    };
+    Ok(rewrite.node(node).into())
 }
 
 /// `inner * scale + outer`, where what is missing counts as neutral.

@@ -7,11 +7,14 @@ use gtt_rewrite::{
 };
 
 pub(crate) mod affine;
+mod before;
 pub(crate) mod fold;
+mod place;
 pub(crate) mod product;
 mod weights;
 
 use affine::{Elementwise, Norm};
+use before::{BatchNormProduct, ScaleOffsetProduct};
 use fold::Biased;
 use product::Bias;
 
@@ -39,7 +42,7 @@ struct FoldBatchNorms;
 
 impl Pass for FoldBatchNorms {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&ProductBatchNorm, &ProductScaleOffset])
+        apply_rules(cx, &[&ProductBatchNorm, &ProductScaleOffset, &BatchNormProduct, &ScaleOffsetProduct])
     }
 }
 
@@ -54,14 +57,14 @@ impl Rule for ProductBatchNorm {
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let norm = Norm::of(cx, node)?;
         let biased = Biased::behind(cx, norm.x)?;
-        norm.fits(&biased.product)?;
+        norm.fits(biased.place)?;
         let affine = norm.affine(cx, biased.product.channels)?;
-        let mut rewrite = Rewrite::new();
-        let folded = biased.fold(cx, &affine, &mut rewrite)?;
-        rewrite.replace(norm.y, folded);
-        Ok(rewrite)
+        biased.rewrite(cx, &affine, norm.x, norm.y)
     }
 }
+
+/// A scalar becomes a bias of up to this many bytes.
+const MAX_BIAS: usize = 4096;
 
 /// A multiplication by, or the addition of, a constant behind a product.
 struct ProductScaleOffset;
@@ -74,19 +77,21 @@ impl Rule for ProductScaleOffset {
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let head = Elementwise::of(cx, node)?;
         let biased = Biased::behind(cx, head.x)?;
-        if head.is_offset() && biased.bias.is_none() {
-            match biased.product.bias {
-                Bias::Vector(_) | Bias::Gemm(..) => {}
+        let product = &biased.product;
+        if biased.bias.is_none() && (head.is_offset() || head.flipped) {
+            let scalar = head.constant.len() == 1;
+            match product.bias {
+                Bias::Vector(None) | Bias::Gemm(None, _) => {
+                    let small = product.channels * product.dtype.bits() / 8 <= MAX_BIAS;
+                    require!(!scalar || small, "the bias would be larger than what goes");
+                }
+                Bias::Vector(Some(_)) | Bias::Gemm(Some(_), _) => {}
                 // A vector becomes a `BiasAdd`; what is one already, and a scalar, stays as it is.
-                Bias::Separate => require!(head.bias_add.is_none() && head.constant.len() == biased.product.channels),
+                Bias::Separate => require!(!head.flipped && !scalar && head.bias_add.is_none()),
                 Bias::Nowhere => return Err(Decline::NotMine),
             }
-            require!(biased.product.bias != Bias::Separate || head.constant.len() > 1);
         }
-        let affine = head.affine(&biased.product)?;
-        let mut rewrite = Rewrite::new();
-        let folded = biased.fold(cx, &affine, &mut rewrite)?;
-        rewrite.replace(head.y, folded);
-        Ok(rewrite)
+        let affine = head.affine(product, biased.place)?;
+        biased.rewrite(cx, &affine, head.x, head.y)
     }
 }

@@ -2,8 +2,9 @@
 
 use gtt_ir::{DType, Dialect, NodeId, Tensor, Use, ValueId};
 use gtt_ops::views::{onnx, tf};
-use gtt_rewrite::{Decline, RuleContext, require};
+use gtt_rewrite::{Decline, NewNode, Rewrite, RuleContext, require};
 
+use super::place::{Channels, Place};
 use super::weights::Layout;
 
 /// Where the channels of a product's result are.
@@ -40,13 +41,28 @@ pub(crate) struct Product {
     pub(crate) axis: ChannelAxis,
     /// Rank of the result, if known.
     pub(crate) rank: Option<usize>,
-    layout: Layout,
+    /// How the weights run over the channels of the result.
+    pub(crate) layout: Layout,
+    /// Number of channels of the operand, and how the weights run over them; not known for TensorFlow.
+    pub(crate) inputs: Option<(usize, Layout)>,
+    /// Factor of the product (ONNX `Gemm`).
+    pub(crate) alpha: f32,
 }
+
+/// Shared weights of up to this many bytes are copied to be scaled.
+const MAX_COPY: usize = 256;
 
 impl Product {
     /// The product that defines `value`; `NotMine` when something else does.
     pub(crate) fn behind(cx: &RuleContext<'_>, value: ValueId) -> Result<Self, Decline> {
-        let (id, node) = cx.def(value).ok_or(Decline::NotMine)?;
+        let (id, _) = cx.def(value).ok_or(Decline::NotMine)?;
+        Self::at(cx, id)
+    }
+
+    /// The product at a node; `NotMine` when it is something else.
+    pub(crate) fn at(cx: &RuleContext<'_>, id: NodeId) -> Result<Self, Decline> {
+        let node = cx.node(id);
+        let value = node.output(0).ok_or(Decline::NotMine)?;
         let found = match cx.dialect() {
             Dialect::Onnx => match node.op.name.as_str() {
                 "Conv" if node.op.is_onnx("Conv") => Self::onnx_conv(cx, id, value),
@@ -68,10 +84,14 @@ impl Product {
     fn onnx_conv(cx: &RuleContext<'_>, node: NodeId, result: ValueId) -> Result<Self, Decline> {
         let view = onnx::Conv::of(cx.node(node), cx.opset()).ok_or(NOT_UNDERSTOOD)?;
         let weights = weights(cx, view.w)?;
-        let &[channels, ref rest @ ..] = weights.shape() else { return Err(NOT_UNDERSTOOD) };
-        require!(!rest.is_empty(), "the product is not understood");
-        let layout = vec![(channels, true), (rest.iter().product(), false)];
+        let &[channels, per_group, ref kernel @ ..] = weights.shape() else { return Err(NOT_UNDERSTOOD) };
+        let group = usize::try_from(view.group).ok().filter(|group| *group > 0).ok_or(NOT_UNDERSTOOD)?;
+        require!(channels % group == 0, "the product is not understood");
+        let kernel: usize = kernel.iter().product();
+        let layout = vec![(channels, true), (per_group * kernel, false)];
+        let by_input = vec![(group, true), (channels / group, false), (per_group, true), (kernel, false)];
         Ok(Self {
+            inputs: Some((group * per_group, by_input)),
             bias: Bias::Vector(view.b),
             axis: ChannelAxis::Second,
             rank: Some(weights.rank()),
@@ -85,9 +105,10 @@ impl Product {
         let &[inputs, columns, ref kernel @ ..] = weights.shape() else { return Err(NOT_UNDERSTOOD) };
         let group = usize::try_from(view.group).ok().filter(|group| *group > 0).ok_or(NOT_UNDERSTOOD)?;
         require!(inputs % group == 0, "the product is not understood");
-        let layout =
-            vec![(group, true), (inputs / group, false), (columns, true), (kernel.iter().product::<usize>(), false)];
+        let kernel: usize = kernel.iter().product();
+        let layout = vec![(group, true), (inputs / group, false), (columns, true), (kernel, false)];
         Ok(Self {
+            inputs: Some((inputs, vec![(inputs, true), (columns * kernel, false)])),
             bias: Bias::Vector(view.b),
             axis: ChannelAxis::Second,
             rank: Some(weights.rank()),
@@ -99,8 +120,9 @@ impl Product {
         let view = onnx::Gemm::of(cx.node(node), cx.opset()).ok_or(NOT_UNDERSTOOD)?;
         let weights = weights(cx, view.b)?;
         let (channels, layout) = matrix_layout(weights, view.trans_b)?;
-        let bias = Bias::Gemm(view.c, view.beta);
-        Ok(Self { bias, rank: Some(2), ..Self::new(node, result, view.b, weights, channels, layout) })
+        let (bias, inputs) = (Bias::Gemm(view.c, view.beta), Some(matrix_layout(weights, !view.trans_b)?));
+        let product = Self::new(node, result, view.b, weights, channels, layout);
+        Ok(Self { bias, inputs, rank: Some(2), alpha: view.alpha, ..product })
     }
 
     fn onnx_matmul(cx: &RuleContext<'_>, node: NodeId, result: ValueId) -> Result<Self, Decline> {
@@ -108,7 +130,8 @@ impl Product {
         let weights = weights(cx, view.b)?;
         let (channels, layout) = matrix_layout(weights, false)?;
         let rank = cx.ty(view.a).rank().filter(|rank| *rank >= 1);
-        Ok(Self { rank, ..Self::new(node, result, view.b, weights, channels, layout) })
+        let inputs = Some(matrix_layout(weights, true)?);
+        Ok(Self { rank, inputs, ..Self::new(node, result, view.b, weights, channels, layout) })
     }
 
     fn tf(cx: &RuleContext<'_>, id: NodeId, result: ValueId) -> Result<Self, Decline> {
@@ -142,40 +165,46 @@ impl Product {
     fn new(node: NodeId, result: ValueId, id: ValueId, weights: &Tensor, channels: usize, layout: Layout) -> Self {
         let dtype = weights.dtype();
         let (bias, axis, rank) = (Bias::Nowhere, ChannelAxis::Last, None);
-        Self { node, result, weights: id, bias, dtype, channels, axis, rank, layout }
+        Self { node, result, weights: id, bias, dtype, channels, axis, rank, layout, inputs: None, alpha: 1.0 }
     }
 
-    /// The weights with every output channel scaled.
-    pub(crate) fn scaled_weights(&self, cx: &RuleContext<'_>, scale: &[f64]) -> Result<Tensor, Decline> {
+    /// Where the channels of its result are.
+    pub(crate) fn place(&self) -> Place {
+        let channels = match self.axis {
+            ChannelAxis::Second => Channels::At(1),
+            ChannelAxis::Last => Channels::Last,
+        };
+        Place { rank: self.rank, channels }
+    }
+
+    /// Puts weights scaled along `layout` in place of the weights: into `node`, which is to replace the product.
+    pub(crate) fn scale(
+        &self,
+        cx: &RuleContext<'_>,
+        layout: &Layout,
+        scale: &[f64],
+        node: NewNode,
+        rewrite: &mut Rewrite,
+    ) -> Result<NewNode, Decline> {
         let graph = cx.graph();
         let weights = graph.tensor(self.weights).ok_or(Decline::because("the weights belong to an enclosing graph"))?;
         let mut readers = graph.value(self.weights).uses().iter().filter(|used| !matches!(used, Use::Control { .. }));
         let only = matches!(readers.next(), Some(Use::Operand { node, .. }) if *node == self.node);
-        require!(only && readers.next().is_none(), "the weights are used elsewhere");
-        super::weights::scaled(weights, &self.layout, scale)
+        let shared = !only || readers.next().is_some();
+        require!(!shared || weights.byte_len() <= MAX_COPY, "the weights are used elsewhere");
+        let scaled = super::weights::scaled(weights, layout, scale)?;
+        if shared {
+            let copy = rewrite.constant_like(scaled, self.weights);
+            return Ok(node.input_at(1, copy));
+        }
+        rewrite.set_tensor(self.weights, scaled);
+        Ok(node)
     }
 
-    /// The elements of a constant that is broadcast against the product's result, one a channel.
-    pub(crate) fn per_channel(&self, constant: &Tensor) -> Result<Vec<f64>, Decline> {
-        let elements = constant.to_f64s().ok_or(Decline::because("the constant is not float"))?;
-        require!(constant.dtype() == self.dtype, "the constant is of another element type");
-        let rank = self.rank.unwrap_or(1);
-        require!(constant.rank() <= rank, "the constant may broadcast the result to a higher rank");
-        if let [element] = elements[..] {
-            return Ok(vec![element; self.channels]);
-        }
-        let from_end = match self.axis {
-            ChannelAxis::Last => 0,
-            ChannelAxis::Second => rank - 2,
-        };
-        let fits = constant
-            .shape()
-            .iter()
-            .rev()
-            .enumerate()
-            .all(|(position, &extent)| if position == from_end { extent == self.channels } else { extent == 1 });
-        require!(fits && elements.len() == self.channels, "the constant does not run along the output channels");
-        Ok(elements)
+    /// The elements of a constant that is broadcast against the product's result, or another value of the same channels, one a
+    /// channel.
+    pub(crate) fn per_channel(&self, constant: &Tensor, place: Place) -> Result<Vec<f64>, Decline> {
+        place.per_channel(constant, self.dtype, self.channels)
     }
 }
 

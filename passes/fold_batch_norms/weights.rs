@@ -40,54 +40,101 @@ fn multiply<const N: usize>(
     write: impl Fn(f64) -> [u8; N],
 ) -> Option<Tensor> {
     let bytes = weights.bytes()?;
-    let mut scaled = Vec::with_capacity(bytes.len());
-    let mut runs = Runs::new(layout);
-    let mut elements = bytes.as_chunks::<N>().0.iter();
-    while let Some((channel, length)) = runs.next() {
-        let factor = scale[channel];
-        for element in elements.by_ref().take(length) {
-            let weight = read(*element);
-            let product = write(weight * factor);
-            if weight.is_finite() && !read(product).is_finite() {
-                return None;
-            }
-            scaled.extend_from_slice(&product);
+    let mut scaled = vec![0; bytes.len()];
+    let mut elements = bytes.as_chunks::<N>().0;
+    let mut results = scaled.as_chunks_mut::<N>().0;
+    let mut overflow = false;
+    for run in Runs::new(layout) {
+        let (from, to);
+        (from, elements) = elements.split_at_checked(run.length)?;
+        (to, results) = results.split_at_mut_checked(run.length)?;
+        let mut one = |from: &[u8; N], to: &mut [u8; N], factor: f64| {
+            let weight = read(*from);
+            *to = write(weight * factor);
+            overflow |= weight.is_finite() & !read(*to).is_finite();
+        };
+        if run.one_channel {
+            let factor = *scale.get(run.channel)?;
+            from.iter().zip(to).for_each(|(from, to)| one(from, to, factor));
+        } else {
+            let factors = scale.get(run.channel..run.channel + run.length)?;
+            from.iter().zip(to).zip(factors).for_each(|((from, to), factor)| one(from, to, *factor));
         }
+    }
+    if overflow {
+        return None;
     }
     Tensor::from_bytes(weights.dtype(), weights.shape(), Bytes::from(scaled)).ok()
 }
 
-/// Runs of equal channel, in the order of the elements.
+/// For each of `channels` channels of the result, the sum of its weights times the offset of the operand's channel they belong to.
+pub(crate) fn contracted(
+    weights: &Tensor,
+    layout: &Layout,
+    inputs: &Layout,
+    offset: &[f64],
+    channels: usize,
+) -> Result<Vec<f64>, Decline> {
+    let elements = weights.to_f64s().ok_or(Decline::because("the weights are not float"))?;
+    let each = |layout| Runs::new(layout).flat_map(|run: Run| (0..run.length).map(move |at| run.at(at)));
+    let mut sums = vec![0.0; channels];
+    for ((element, channel), input) in elements.into_iter().zip(each(layout)).zip(each(inputs)) {
+        sums[channel] += element * offset[input];
+    }
+    Ok(sums)
+}
+
+/// Elements that follow each other.
+#[derive(Clone, Copy)]
+struct Run {
+    /// The channel of the first one.
+    channel: usize,
+    length: usize,
+    /// All are of the same channel; else each is of the next one.
+    one_channel: bool,
+}
+
+impl Run {
+    fn at(&self, offset: usize) -> usize {
+        if self.one_channel { self.channel } else { self.channel + offset }
+    }
+}
+
+/// All elements in runs along the last extent.
 struct Runs<'a> {
-    layout: &'a [(usize, bool)],
+    outer: &'a [(usize, bool)],
+    last: (usize, bool),
     position: Vec<usize>,
-    run: usize,
     done: bool,
 }
 
 impl<'a> Runs<'a> {
     fn new(layout: &'a Layout) -> Self {
-        let run = match layout.last() {
-            Some((extent, false)) => *extent,
-            _ => 1,
-        };
-        let outer = if matches!(layout.last(), Some((_, false))) { &layout[..layout.len() - 1] } else { &layout[..] };
         let done = layout.iter().any(|(extent, _)| *extent == 0);
-        Self { layout: outer, position: vec![0; outer.len()], run, done }
+        let (last, outer) = layout.split_last().map_or(((1, false), &layout[..]), |(last, outer)| (*last, outer));
+        Self { outer, last, position: vec![0; outer.len()], done }
     }
+}
 
-    fn next(&mut self) -> Option<(usize, usize)> {
+impl Iterator for Runs<'_> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
         if self.done {
             return None;
         }
         let mut channel = 0;
-        for ((extent, is_channel), position) in self.layout.iter().zip(&self.position) {
+        for ((extent, is_channel), position) in self.outer.iter().zip(&self.position) {
             if *is_channel {
                 channel = channel * extent + position;
             }
         }
+        let (length, varies) = self.last;
+        if varies {
+            channel *= length;
+        }
         self.done = true;
-        for ((extent, _), position) in self.layout.iter().zip(&mut self.position).rev() {
+        for ((extent, _), position) in self.outer.iter().zip(&mut self.position).rev() {
             *position += 1;
             if *position < *extent {
                 self.done = false;
@@ -95,7 +142,7 @@ impl<'a> Runs<'a> {
             }
             *position = 0;
         }
-        Some((channel, self.run))
+        Some(Run { channel, length, one_channel: !varies })
     }
 }
 
@@ -118,6 +165,15 @@ mod tests {
         let layout = vec![(2, true), (1, false), (2, true), (1, false)];
         let scaled = scaled(&weights, &layout, &[1., 2., 3., 4.]).unwrap();
         assert_eq!(scaled.to_vec::<f32>().unwrap(), [1., 2., 3., 4.]);
+    }
+
+    #[test]
+    fn sums_weights_times_offsets_by_group() {
+        // Two groups of two channels each, one filter a group.
+        let weights = Tensor::from_vec(&[2, 2, 1], vec![1f32, 2., 3., 4.]).unwrap();
+        let (layout, inputs) = (vec![(2, true), (2, false)], vec![(2, true), (1, false), (2, true), (1, false)]);
+        let sums = contracted(&weights, &layout, &inputs, &[1., 10., 100., 1000.], 2).unwrap();
+        assert_eq!(sums, [21., 4300.]);
     }
 
     #[test]

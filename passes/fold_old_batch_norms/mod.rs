@@ -54,7 +54,7 @@ impl Rule for BatchToSpaceBatchNorm {
         let block = moved.input(1).and_then(|block| cx.tensor(block));
         let block = block.ok_or(Decline::because("the block shape is not constant"))?;
         require!(block.len() <= 2, "the blocks run over the channels");
-        norm.fits(&biased.product)?;
+        norm.fits(biased.place)?;
         let affine = norm.affine(cx, biased.product.channels)?;
         let mut rewrite = Rewrite::new();
         let folded = biased.fold(cx, &affine, &mut rewrite)?;
@@ -109,7 +109,7 @@ impl Rule for ConcatBatchNorm {
         let mut joined = NewNode::like(id, concat);
         let mut at = 0;
         for (slot, part) in (first..).zip(&parts) {
-            norm.fits(&part.product)?;
+            norm.fits(part.place)?;
             require!(
                 along_channels || channels(part) == total,
                 "a statistic does not have one element for each channel"

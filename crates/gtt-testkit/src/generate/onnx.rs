@@ -114,7 +114,7 @@ fn conv(to: &mut Builder<'_>) -> Option<Item> {
     Some(conv_of(to, &x, bias))
 }
 
-fn conv_of(to: &mut Builder<'_>, x: &Item, bias: bool) -> Item {
+pub(super) fn conv_of(to: &mut Builder<'_>, x: &Item, bias: bool) -> Item {
     let [n, c, h, w] = x.shape[..] else { return x.clone() };
     let kernel = to.random.pick(&[1usize, 3]);
     let stride = to.random.pick(&[1usize, 1, 2]);
@@ -140,7 +140,7 @@ fn batch_norm(to: &mut Builder<'_>) {
     batch_norm_of(to, &x);
 }
 
-fn batch_norm_of(to: &mut Builder<'_>, x: &Item) -> Item {
+pub(super) fn batch_norm_of(to: &mut Builder<'_>, x: &Item) -> Item {
     let channels = [x.shape[1]];
     let (scale, bias, mean) =
         (to.floats(&channels, 0.5, 1.5), to.floats(&channels, -1.0, 1.0), to.floats(&channels, -1.0, 1.0));

@@ -2,10 +2,117 @@
 
 use gtt_ir::{Attr, DType, Tensor};
 
+use super::onnx::{batch_norm_of, conv_of};
 use super::{Builder, Item};
 
 pub(super) fn step(to: &mut Builder<'_>) {
-    pad_then_pool(to);
+    match to.random.below(4) {
+        0 => pad_then_pool(to),
+        1 => affine_around_conv(to),
+        2 => affine_around_conv_transpose(to),
+        _ => affine_around_matrix_product(to),
+    }
+}
+
+/// `x * c`, `x + c` … with a constant on either side that is a scalar, runs along some axis, or is as large as `x`.
+fn affine(to: &mut Builder<'_>, x: &Item, channels: usize) -> Item {
+    if channels == 1 && x.rank() >= 2 && to.random.one_in(3) {
+        return batch_norm_of(to, x);
+    }
+    let mut shape = vec![1; x.rank()];
+    match to.random.below(8) {
+        0 => shape.clear(),
+        1 if x.rank() > 0 => {
+            let axis = to.random.below(x.rank());
+            shape[axis] = x.shape[axis];
+        }
+        2 => shape = x.shape.clone(),
+        _ => {
+            if let Some(extent) = x.shape.get(channels) {
+                shape[channels] = *extent;
+            }
+            if to.random.one_in(2) {
+                shape.drain(..channels.min(shape.len()));
+            }
+        }
+    }
+    let op = to.random.pick(&["Add", "Mul", "Sub", "Div"]);
+    let elements = to.random.floats(shape.iter().product(), 0.5, 1.5);
+    let constant = to.constant_as_given(Tensor::from_vec(&shape, elements).expect("elements of the shape"));
+    let swapped = op != "Div" && to.random.one_in(3);
+    let operands = if swapped { [constant.value, x.value] } else { [x.value, constant.value] };
+    to.float_node(op, &operands, &[], &x.shape.clone())
+}
+
+fn affine_around_conv(to: &mut Builder<'_>) {
+    let Some(mut x) =
+        to.choose(|item| item.dtype == DType::F32 && item.rank() == 4 && item.shape[2] >= 3 && item.shape[3] >= 3)
+    else {
+        return;
+    };
+    for _ in 0..to.random.below(3) {
+        x = affine(to, &x, 1);
+    }
+    let bias = to.random.one_in(2);
+    let mut y = conv_of(to, &x, bias);
+    for _ in 0..to.random.below(3) {
+        y = affine(to, &y, 1);
+    }
+}
+
+fn affine_around_conv_transpose(to: &mut Builder<'_>) {
+    let Some(mut x) = image(to) else { return };
+    if to.random.one_in(2) {
+        x = affine(to, &x, 1);
+    }
+    let [n, c, h, w] = x.shape[..] else { return };
+    let group = if c % 2 == 0 { 1 + to.random.below(2) } else { 1 };
+    let columns = 1 + to.random.below(3);
+    let weights = to.floats(&[c, columns, 2, 2], -1.0, 1.0);
+    let attrs = [("group", Attr::Int(group as i64)), ("strides", ints(&[2, 2]))];
+    let shape = [n, group * columns, 2 * h, 2 * w];
+    let y = to.float_node("ConvTranspose", &[x.value, weights.value], &attrs, &shape);
+    affine(to, &y, 1);
+}
+
+fn affine_around_matrix_product(to: &mut Builder<'_>) {
+    let Some(mut x) = to.choose(|item| item.dtype == DType::F32 && item.rank() >= 2) else { return };
+    let last = x.rank() - 1;
+    if to.random.one_in(2) {
+        x = affine(to, &x, last);
+    }
+    let (inner, columns) = (x.shape[last], to.random.pick(&[2usize, 3, 4]));
+    let weights = to.floats(&[inner, columns], -1.0, 1.0);
+    let mut shape = x.shape.clone();
+    shape[last] = columns;
+    let gemm = x.rank() == 2 && to.random.one_in(2);
+    let mut y = if gemm {
+        let attrs = [("alpha", Attr::Float(0.5))];
+        to.float_node("Gemm", &[x.value, weights.value], &attrs, &shape)
+    } else {
+        to.float_node("MatMul", &[x.value, weights.value], &[], &shape)
+    };
+    if to.random.one_in(2) {
+        y = affine(to, &y, last);
+    }
+    let mut channels = last;
+    match to.random.below(3) {
+        0 => {
+            let perm = [&[0], &(1..=last).rev().collect::<Vec<_>>()[..]].concat();
+            let shape: Vec<usize> = perm.iter().map(|&axis| y.shape[axis]).collect();
+            y = to.float_node("Transpose", &[y.value], &[("perm", ints(&perm))], &shape);
+            channels = 1;
+        }
+        1 => {
+            let count: usize = y.shape.iter().product();
+            let shape = [1, count / columns, columns];
+            let target = to.ints(&[1, -1, columns as i64]);
+            y = to.float_node("Reshape", &[y.value, target.value], &[], &shape);
+            channels = 2;
+        }
+        _ => {}
+    }
+    affine(to, &y, channels);
 }
 
 fn ints(values: &[usize]) -> Attr {
