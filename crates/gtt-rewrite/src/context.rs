@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, ValueId};
+use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, ValueId, traverse};
 use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{Change, Deviation, Scope};
 
@@ -26,9 +27,51 @@ pub struct PassContext<'a> {
 /// step.
 pub(crate) struct Session {
     pub(crate) types: Option<(u64, Arc<Types>)>,
+    /// The table of types was kept through rewrites: true, but less than inference would find now.
+    pub(crate) stale: bool,
+    /// Within a `fixpoint`, where the next round sees what is left.
+    pub(crate) repeats: bool,
+    /// The step left work for the next round.
+    pub(crate) unsettled: bool,
+    pub(crate) survey: Option<Survey>,
     pub(crate) budget: Option<u64>,
     pub(crate) examples: usize,
     pub(crate) journal: Journal,
+}
+
+/// The nodes of a model in execution order, and which ops there are.
+pub(crate) struct Survey {
+    pub(crate) revision: u64,
+    pub(crate) graphs: FxHashMap<GraphId, Arc<[NodeId]>>,
+    pub(crate) ops: FxHashSet<Name>,
+}
+
+impl Survey {
+    fn of(model: &Model) -> Self {
+        let mut survey = Self { revision: model.revision(), graphs: FxHashMap::default(), ops: FxHashSet::default() };
+        for (id, graph) in model.graphs() {
+            // A model with a cycle is still visited; the verifier has its say after the pass.
+            let order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
+            for &node in &order {
+                let name = &graph.node(node).op.name;
+                if !survey.ops.contains(name) {
+                    survey.ops.insert(name.clone());
+                }
+            }
+            survey.graphs.insert(id, order.into());
+        }
+        survey
+    }
+}
+
+impl Session {
+    /// Of the model as it is now; linear in nodes when the model was changed since the last time.
+    pub(crate) fn survey(&mut self, model: &Model) -> &Survey {
+        if self.survey.as_ref().is_some_and(|survey| survey.revision != model.revision()) {
+            self.survey = None;
+        }
+        self.survey.get_or_insert_with(|| Survey::of(model))
+    }
 }
 
 /// How many places are written down for each rule and each reason, unless said otherwise.
@@ -36,7 +79,16 @@ pub(crate) const EXAMPLES: usize = 5;
 
 impl Session {
     pub(crate) fn new(budget: Option<u64>, examples: usize) -> Self {
-        Self { types: None, budget, examples, journal: Journal::default() }
+        Self {
+            types: None,
+            stale: false,
+            repeats: false,
+            unsettled: false,
+            survey: None,
+            budget,
+            examples,
+            journal: Journal::default(),
+        }
     }
 }
 
@@ -137,6 +189,7 @@ impl<'a> PassContext<'a> {
             _ => {
                 let types = Arc::new(Types::of(self.model));
                 self.session.types = Some((self.model.revision(), types.clone()));
+                self.session.stale = false;
                 types
             }
         }

@@ -9,9 +9,10 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use gtt_ir::{Graph, GraphId, Id, Model, NodeId, Type, ValueId, traverse};
+use gtt_ir::{Graph, GraphId, Id, NodeId, Type, ValueId};
 use gtt_ops::infer::Types;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::context::opset_of;
 use crate::control::{self, EffectsBehind};
@@ -52,8 +53,38 @@ struct Driver<'c, 'a, 'r> {
     names: Option<Names>,
     effects: EffectsBehind,
     refusals: FxHashMap<(GraphId, NodeId, usize), Cow<'static, str>>,
+    selection: Selection,
     rewrites: u64,
     limit: u64,
+    /// Small constants were changed in place: what was inferred from their content may be wrong.
+    forget_types: bool,
+}
+
+/// Which rules are asked about which ops, by position in the list of rules.
+struct Selection {
+    by_op: FxHashMap<&'static str, SmallVec<[usize; 8]>>,
+    always: SmallVec<[usize; 8]>,
+}
+
+impl Selection {
+    fn of(rules: &[&dyn Rule]) -> Self {
+        let always: SmallVec<[usize; 8]> = (0..rules.len()).filter(|&index| rules[index].ops().is_empty()).collect();
+        let mut by_op: FxHashMap<&'static str, SmallVec<[usize; 8]>> = FxHashMap::default();
+        for (index, rule) in rules.iter().enumerate() {
+            for op in rule.ops() {
+                by_op.entry(op).or_insert_with(|| always.clone()).push(index);
+            }
+        }
+        for asked in by_op.values_mut() {
+            asked.sort_unstable();
+            asked.dedup();
+        }
+        Self { by_op, always }
+    }
+
+    fn rules(&self, op: &str) -> &[usize] {
+        self.by_op.get(op).unwrap_or(&self.always)
+    }
 }
 
 /// Nodes to visit, each at most once at a time.
@@ -63,14 +94,12 @@ struct Queue {
 }
 
 impl Queue {
-    fn of(model: &Model, graph: &Graph) -> Self {
-        // A model with a cycle is still visited; the verifier has its say after the pass.
-        let order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
+    fn of(graph: &Graph, order: &[NodeId]) -> Self {
         let mut queued = vec![false; graph.node_bound()];
-        for node in &order {
+        for node in order {
             queued[node.index()] = true;
         }
-        Self { nodes: order.into(), queued }
+        Self { nodes: order.iter().copied().collect(), queued }
     }
 
     fn pop(&mut self) -> Option<NodeId> {
@@ -128,19 +157,26 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             names: None,
             effects: EffectsBehind::default(),
             refusals: FxHashMap::default(),
+            selection: Selection::of(rules),
             rewrites: 0,
             limit: REWRITES_AT_LEAST + REWRITES_PER_NODE * nodes,
+            forget_types: false,
         }
     }
 
     fn run(mut self, revisit: bool) -> Result<(), Error> {
+        if self.has_nothing_to_look_at() {
+            return Ok(());
+        }
+        let mut stale = false;
         if let Some((revision, types)) = self.cx.session.types.take()
             && revision == self.cx.model.revision()
         {
             self.types = OnceCell::from(types);
+            stale = self.cx.session.stale;
         }
-        let mut settled = false;
-        for _ in 0..if revisit { MAX_SWEEPS } else { 1 } {
+        // What a whole sweep leaves is for the next round, if there is one.
+        for _ in 0..if revisit && !self.cx.session.repeats { MAX_SWEEPS } else { 1 } {
             let before = self.rewrites;
             for graph in self.cx.graphs() {
                 if self.cx.get_graph(graph).is_some() && !self.sweep(graph, revisit)? {
@@ -148,32 +184,50 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
                     return Ok(());
                 }
             }
-            settled = self.rewrites == before;
-            if settled {
+            if self.rewrites == before {
                 break;
             }
-            self.types = OnceCell::new();
-            self.newer.clear();
             self.effects = EffectsBehind::default();
+            self.cx.session.unsettled |= self.cx.session.repeats;
+            if self.cx.session.repeats && !self.forget_types {
+                stale = true;
+            } else {
+                self.types = OnceCell::new();
+                self.newer.clear();
+                stale = false;
+            }
         }
-        if let Some(types) = self.types.take()
-            && settled
-        {
+        if let Some(mut types) = self.types.take() {
+            let newer = std::mem::take(&mut self.newer);
+            if !newer.is_empty() {
+                let types = Arc::make_mut(&mut types);
+                newer.iter().for_each(|((graph, value), ty)| types.learn(*graph, *value, ty));
+            }
             self.cx.session.types = Some((self.cx.model.revision(), types));
+            self.cx.session.stale = stale;
         }
         self.write_down_refusals();
         Ok(())
     }
 
+    /// No op of the model is one that the rules are about.
+    fn has_nothing_to_look_at(&mut self) -> bool {
+        let survey = self.cx.session.survey(self.cx.model);
+        let occurs = |rule: &&dyn Rule| rule.ops().is_empty() || rule.ops().iter().any(|op| survey.ops.contains(*op));
+        !self.rules.iter().any(occurs)
+    }
+
     /// Visits a graph; `false` when no rewrite is allowed any more.
     fn sweep(&mut self, graph: GraphId, revisit: bool) -> Result<bool, Error> {
-        let mut queue = Queue::of(self.cx.model, self.cx.graph(graph));
+        let order = self.cx.session.survey(self.cx.model).graphs.get(&graph).cloned().unwrap_or_default();
+        let mut queue = Queue::of(self.cx.graph(graph), &order);
         let opset = opset_of(self.cx.model, graph);
         while let Some(node) = queue.pop() {
-            if self.cx.graph(graph).get_node(node).is_none() {
-                continue;
-            }
-            for index in 0..self.rules.len() {
+            let Some(found) = self.cx.graph(graph).get_node(node) else { continue };
+            let asked: SmallVec<[usize; 8]> = self.selection.rules(&found.op.name).into();
+            #[cfg(debug_assertions)]
+            self.check_selection(graph, opset, node, &asked);
+            for index in asked {
                 match self.visit(graph, opset, node, index, revisit.then_some(&mut queue))? {
                     Visit::Nothing => {}
                     Visit::Rewritten => break,
@@ -193,15 +247,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         queue: Option<&mut Queue>,
     ) -> Result<Visit, Error> {
         let rule = self.rules[index];
-        let cx = RuleContext {
-            model: self.cx.model,
-            graph,
-            opset,
-            evaluator: self.cx.evaluator,
-            types: &self.types,
-            newer: &self.newer,
-        };
-        let found = rule.apply(&cx, node);
+        let found = rule.apply(&self.rule_context(graph, opset), node);
         // What replaces nothing that is used was done before, at a node that cannot be erased.
         let idle = |rewrite: &Rewrite| rewrite.is_empty() || replaces_only_unused(self.cx.graph(graph), rewrite);
         let found = found.and_then(|rewrite| if idle(&rewrite) { Err(Decline::NotMine) } else { Ok(rewrite) });
@@ -250,6 +296,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         queue: Option<&mut Queue>,
     ) -> Result<(), Error> {
         rewrite.keep_tensors(|tensor| self.cx.evaluator.keep(tensor));
+        self.forget_types |= rewrite.sets_tensors();
         let types: FxHashMap<ValueId, Type> =
             replacements(&rewrite).into_iter().map(|(old, _)| (old, self.known_type(graph, old))).collect();
         let label = crate::context::label(self.cx.graph(graph), node);
@@ -271,6 +318,29 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             }
         }
         Ok(())
+    }
+
+    /// A rule that is shown other ops than it names must have nothing to say about them.
+    #[cfg(debug_assertions)]
+    fn check_selection(&self, graph: GraphId, opset: i64, node: NodeId, asked: &[usize]) {
+        let cx = self.rule_context(graph, opset);
+        let others = (0..self.rules.len()).filter(|index| !asked.contains(index));
+        for rule in others.map(|index| self.rules[index]) {
+            let op = &self.cx.graph(graph).node(node).op;
+            let silent = matches!(rule.apply(&cx, node), Err(Decline::NotMine));
+            assert!(silent, "rule `{}` has something to say about `{op}`, which is not among its ops", rule.name());
+        }
+    }
+
+    fn rule_context(&self, graph: GraphId, opset: i64) -> RuleContext<'_> {
+        RuleContext {
+            model: self.cx.model,
+            graph,
+            opset,
+            evaluator: self.cx.evaluator,
+            types: &self.types,
+            newer: &self.newer,
+        }
     }
 
     /// Infers the results of new and changed nodes, and compares with what they replace.

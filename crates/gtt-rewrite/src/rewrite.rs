@@ -325,6 +325,11 @@ impl Rewrite {
         }
     }
 
+    /// Changes constants in place.
+    pub(crate) fn sets_tensors(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::SetTensor { .. }))
+    }
+
     /// No change but the replacement of values.
     pub(crate) fn only_replaces(&self) -> bool {
         self.changes.iter().all(|change| matches!(change, Change::Replace { .. }))

@@ -16,6 +16,12 @@ pub trait Rule {
     /// A noun phrase of what it recognises, e.g. `conv_batch_norm`.
     fn name(&self) -> &'static str;
 
+    /// Names of the ops of the nodes it is about; it is shown no others, and a model without any costs nothing. Nothing given: every
+    /// node.
+    fn ops(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The rewrite at this node: the last one (nearest to the outputs) of the pattern, as a rule.
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline>;
 }

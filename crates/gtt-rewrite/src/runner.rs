@@ -183,20 +183,31 @@ impl Run<'_, '_, '_> {
 
     fn fixpoint(&mut self, fixpoint: &Fixpoint, rounds: &mut Vec<u32>) -> Result<(), Error> {
         let max = fixpoint.max.unwrap_or(Fixpoint::DEFAULT_MAX);
+        let repeats = std::mem::replace(&mut self.session.repeats, true);
         for round in 1..=max {
+            self.forget_stale_types();
             let revision = self.model.revision();
             rounds.push(round);
             let result = self.items(&fixpoint.items, rounds);
             rounds.pop();
             result?;
             if self.model.revision() == revision {
+                self.session.repeats = repeats;
                 return Ok(());
             }
         }
+        self.session.repeats = repeats;
+        self.forget_stale_types();
         if let Some(last) = self.steps.last_mut() {
             last.notes.push(format!("`fixpoint` ended after {max} rounds though the last one changed something"));
         }
         Ok(())
+    }
+
+    fn forget_stale_types(&mut self) {
+        if std::mem::take(&mut self.session.stale) {
+            self.session.types = None;
+        }
     }
 
     fn skip_reason(&self, step: &Step) -> Option<String> {
@@ -244,7 +255,11 @@ impl Run<'_, '_, '_> {
                 _ => self.run_pass(step, &mut report)?,
             },
         }
-        if step.info.idempotent && matches!(report.outcome, Outcome::Changed | Outcome::Unchanged) {
+        let settled = match report.outcome {
+            Outcome::Changed | Outcome::Unchanged => !self.session.unsettled && !self.session.stale,
+            _ => false,
+        };
+        if step.info.idempotent && settled {
             self.settled.insert(std::ptr::from_ref(step), (self.model.revision(), index));
         }
         self.size = report.after;
@@ -258,6 +273,7 @@ impl Run<'_, '_, '_> {
 
     fn run_pass(&mut self, step: &Step, report: &mut StepReport) -> Result<(), Error> {
         let snapshot = (step.ignore_errors || self.runner.rollback).then(|| self.model.clone());
+        self.session.unsettled = false;
         let revision = self.model.revision();
         let budget = self.session.budget;
         let types = self.cached_types();

@@ -87,6 +87,14 @@ impl Types {
         }
     }
 
+    /// Adds what is known of a value from elsewhere, e.g. that it stands for another one. Where the two contradict, the table
+    /// wins.
+    pub fn learn(&mut self, graph: GraphId, value: ValueId, ty: &Type) {
+        if let Some(table) = self.graphs.get_mut(&graph) {
+            table.learn(value, ty);
+        }
+    }
+
     /// The value of a small tensor (up to 128 elements) that does not depend on the inputs: constants and what is computed from
     /// them.
     pub fn constant_value(&self, graph: GraphId, value: ValueId) -> Option<Tensor> {

@@ -22,6 +22,12 @@ impl Table {
         self.types.get(value.index()).unwrap_or(UNKNOWN)
     }
 
+    pub(super) fn learn(&mut self, value: ValueId, ty: &Type) {
+        if let Some(known) = self.types.get_mut(value.index()) {
+            *known = known.merged(ty);
+        }
+    }
+
     pub(super) fn content(&self, value: ValueId) -> Option<&Content> {
         self.contents.get(&value)
     }
