@@ -28,6 +28,12 @@ pub mod round_weights;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
 pub mod simplify_shape_computations;
+pub mod remove_zero_bias;
+pub mod remove_zero_padding;
+pub mod round_weights;
+pub mod simplify_arithmetic;
+pub mod simplify_casts;
+pub mod simplify_where;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
 pub mod unroll_loops;
@@ -58,6 +64,12 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
     &simplify_shape_computations::PASS,
+    &remove_zero_bias::PASS,
+    &remove_zero_padding::PASS,
+    &round_weights::PASS,
+    &simplify_arithmetic::PASS,
+    &simplify_casts::PASS,
+    &simplify_where::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
     &unroll_loops::PASS,
