@@ -23,16 +23,13 @@ pub mod remove_control_dependencies;
 pub mod remove_device;
 pub mod remove_dropout;
 pub mod remove_nodes;
+pub mod remove_zero_bias;
+pub mod remove_zero_padding;
 pub mod resolve_cast_like;
 pub mod round_weights;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
 pub mod simplify_shape_computations;
-pub mod remove_zero_bias;
-pub mod remove_zero_padding;
-pub mod round_weights;
-pub mod simplify_arithmetic;
-pub mod simplify_casts;
 pub mod simplify_where;
 pub mod sort_by_execution_order;
 pub mod strip_unused_nodes;
@@ -59,16 +56,13 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_device::PASS,
     &remove_dropout::PASS,
     &remove_nodes::PASS,
+    &remove_zero_bias::PASS,
+    &remove_zero_padding::PASS,
     &resolve_cast_like::PASS,
     &round_weights::PASS,
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
     &simplify_shape_computations::PASS,
-    &remove_zero_bias::PASS,
-    &remove_zero_padding::PASS,
-    &round_weights::PASS,
-    &simplify_arithmetic::PASS,
-    &simplify_casts::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
     &strip_unused_nodes::PASS,
