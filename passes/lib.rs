@@ -16,6 +16,7 @@ pub mod fuse_pad_and_pool;
 pub mod inline_constant_branches;
 pub mod inline_functions;
 pub mod lift_constants;
+pub mod make_padding_explicit;
 pub mod merge_duplicate_nodes;
 pub mod quantize_weights;
 pub mod remove_attribute;
@@ -32,6 +33,7 @@ pub mod simplify_casts;
 pub mod simplify_shape_computations;
 pub mod simplify_where;
 pub mod sort_by_execution_order;
+pub mod split_gemm;
 pub mod strip_unused_nodes;
 pub mod unroll_loops;
 
@@ -49,6 +51,7 @@ pub static PASSES: &[&PassInfo] = &[
     &inline_constant_branches::PASS,
     &inline_functions::PASS,
     &lift_constants::PASS,
+    &make_padding_explicit::PASS,
     &merge_duplicate_nodes::PASS,
     &quantize_weights::PASS,
     &remove_attribute::PASS,
@@ -65,6 +68,7 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_shape_computations::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
+    &split_gemm::PASS,
     &strip_unused_nodes::PASS,
     &unroll_loops::PASS,
 ];
