@@ -4,6 +4,7 @@ use gtt_rewrite::{PassInfo, Preset, Registry};
 
 mod support;
 
+pub mod convert_to_float16;
 pub mod fold_batch_norms;
 pub mod fold_constants;
 pub mod fold_old_batch_norms;
@@ -39,6 +40,7 @@ pub mod unroll_loops;
 
 /// Every pass.
 pub static PASSES: &[&PassInfo] = &[
+    &convert_to_float16::PASS,
     &fold_batch_norms::PASS,
     &fold_constants::PASS,
     &fold_old_batch_norms::PASS,
