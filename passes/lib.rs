@@ -18,6 +18,7 @@ pub mod inline_constant_branches;
 pub mod inline_functions;
 pub mod lift_constants;
 pub mod make_padding_explicit;
+pub mod merge_clips;
 pub mod merge_duplicate_nodes;
 pub mod quantize_weights;
 pub mod remove_attribute;
@@ -54,6 +55,7 @@ pub static PASSES: &[&PassInfo] = &[
     &inline_functions::PASS,
     &lift_constants::PASS,
     &make_padding_explicit::PASS,
+    &merge_clips::PASS,
     &merge_duplicate_nodes::PASS,
     &quantize_weights::PASS,
     &remove_attribute::PASS,
