@@ -9,11 +9,14 @@ pub mod fold_batch_norms;
 pub mod fold_constants;
 pub mod fold_old_batch_norms;
 pub mod freeze_initializers;
+pub mod fuse_attention;
 pub mod fuse_gelu;
+pub mod fuse_hard_swish;
 pub mod fuse_layer_norm;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
+pub mod fuse_swish;
 pub mod inline_constant_branches;
 pub mod inline_functions;
 pub mod lift_constants;
@@ -38,6 +41,7 @@ pub mod sort_by_execution_order;
 pub mod split_gemm;
 pub mod strip_unused_nodes;
 pub mod unroll_loops;
+pub mod upgrade_opset;
 
 /// Every pass.
 pub static PASSES: &[&PassInfo] = &[
@@ -46,11 +50,14 @@ pub static PASSES: &[&PassInfo] = &[
     &fold_constants::PASS,
     &fold_old_batch_norms::PASS,
     &freeze_initializers::PASS,
+    &fuse_attention::PASS,
     &fuse_gelu::PASS,
+    &fuse_hard_swish::PASS,
     &fuse_layer_norm::PASS,
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,
     &fuse_pad_and_pool::PASS,
+    &fuse_swish::PASS,
     &inline_constant_branches::PASS,
     &inline_functions::PASS,
     &lift_constants::PASS,
@@ -75,6 +82,7 @@ pub static PASSES: &[&PassInfo] = &[
     &split_gemm::PASS,
     &strip_unused_nodes::PASS,
     &unroll_loops::PASS,
+    &upgrade_opset::PASS,
 ];
 
 /// Every named pipeline.

@@ -153,6 +153,18 @@ impl Model {
         }
     }
 
+    /// The same for the function at an index; nothing happens if there is none.
+    pub fn set_function_opset(&mut self, index: usize, domain: Domain, version: Option<i64>) {
+        let Some(function) = self.functions.get_mut(index) else { return };
+        let before = match version {
+            Some(version) => function.opsets.insert(domain, version),
+            None => function.opsets.remove(&domain),
+        };
+        if before != version {
+            self.revision += 1;
+        }
+    }
+
     /// Moves whenever anything changed. The runner compares it; no pass reports changes itself.
     pub fn revision(&self) -> u64 {
         self.revision

@@ -167,6 +167,11 @@ impl<'a> PassContext<'a> {
         self.model.set_opset(domain, version);
     }
 
+    /// The same for the function at an index.
+    pub fn set_function_opset(&mut self, index: usize, domain: Domain, version: Option<i64>) {
+        self.model.set_function_opset(index, domain, version);
+    }
+
     /// Op family.
     pub fn dialect(&self) -> Dialect {
         self.model.dialect

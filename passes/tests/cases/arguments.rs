@@ -2,8 +2,11 @@
 //! `xtask` give them.
 
 /// Names of passes with arguments.
-pub(crate) const ARGUMENTS: &[(&str, &str)] =
-    &[("remove_attribute", "attribute_name=_class"), ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout")];
+pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
+    ("remove_attribute", "attribute_name=_class"),
+    ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout"),
+    ("upgrade_opset", "to=21"),
+];
 
 /// The step that runs a pass.
 pub(crate) fn step(pass: &str) -> String {

@@ -225,7 +225,19 @@ impl<'m> Encoder<'m> {
     /// Before IR version 4 an initializer had to be listed as an input; constants that a pass made are not.
     fn ir_version(&self, version: i64) -> i64 {
         let unlisted = !self.style.unlisted_initializers && has_unlisted_initializers(self.model);
-        if version < 4 && unlisted { 4 } else { version }
+        let version = if version < 4 && unlisted { 4 } else { version };
+        if self.raises_opset() { version.max(ir_version_for(self.model)) } else { version }
+    }
+
+    /// The default operator set is newer than that of the file.
+    fn raises_opset(&self) -> bool {
+        let Some(envelope) = self.envelope else { return false };
+        let of_file = envelope.fields.iter().filter(|(tag, _)| *tag == 8).filter_map(|(_, raw)| {
+            let content = gtt_wire::SliceFields::new(raw).next()?.ok()?;
+            read_opset(bytes(&content).ok()?).ok()
+        });
+        let of_file = of_file.filter(|(domain, _)| Domain::onnx(domain) == Domain::ONNX).map(|(_, version)| version);
+        of_file.max().is_some_and(|version| self.model.opset() > version)
     }
 
     fn new_fields(&self) -> Vec<(u32, Bytes)> {

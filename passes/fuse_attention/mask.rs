@@ -1,0 +1,95 @@
+//! What is proven about the elements of a mask.
+
+use gtt_ir::{DType, Tensor, ValueId};
+use gtt_rewrite::RuleContext;
+
+/// How deep the proof looks.
+const DEPTH: usize = 8;
+
+/// How many elements of a constant are looked at.
+const ELEMENTS: usize = 1 << 22;
+
+/// Every row has an element above minus infinity, and none is NaN.
+pub(super) fn leaves_something(cx: &RuleContext<'_>, mask: ValueId) -> bool {
+    match cx.tensor(mask) {
+        Some(tensor) => rows_leave_something(tensor),
+        None => bounds(cx, mask, DEPTH).is_some(),
+    }
+}
+
+fn rows_leave_something(tensor: &Tensor) -> bool {
+    let Some(&columns) = tensor.shape().last().filter(|columns| **columns > 0) else { return false };
+    if tensor.len() > ELEMENTS {
+        return false;
+    }
+    let Some(elements) = tensor.to_f64s() else { return false };
+    elements.chunks_exact(columns).all(|row| {
+        row.iter().any(|element| *element > f64::NEG_INFINITY) && row.iter().all(|element| !element.is_nan())
+    })
+}
+
+/// Finite numbers that all elements lie between.
+fn bounds(cx: &RuleContext<'_>, value: ValueId, depth: usize) -> Option<(f64, f64)> {
+    if let Some(tensor) = cx.tensor(value) {
+        let elements = if tensor.len() <= ELEMENTS { tensor.to_f64s() } else { None };
+        let elements =
+            elements.or_else(|| tensor.to_i64s()?.into_iter().map(|element| Some(element as f64)).collect())?;
+        let low = elements.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        return finite((low, high)).filter(|_| elements.iter().all(|element| element.is_finite()));
+    }
+    if let Some(bounds) = cx.ty(value).dtype().and_then(range) {
+        return Some(bounds);
+    }
+    if cx.ty(value).dtype() != Some(DType::F32) {
+        return None;
+    }
+    let depth = depth.checked_sub(1)?;
+    let (_, node) = cx.def(value).filter(|(_, node)| node.op.is_onnx(&node.op.name))?;
+    let of = |slot: usize| bounds(cx, node.input(slot)?, depth);
+    match node.op.name.as_str() {
+        "Cast" | "Identity" | "Unsqueeze" | "Squeeze" | "Reshape" | "Expand" | "Transpose" | "Slice" | "Tile"
+        | "Flatten" => of(0),
+        "Neg" => of(0).map(|(low, high)| (-high, -low)),
+        "Where" => {
+            let ((a, b), (c, d)) = (of(1)?, of(2)?);
+            finite((a.min(c), b.max(d)))
+        }
+        "Add" => {
+            let ((a, b), (c, d)) = (of(0)?, of(1)?);
+            finite((a + c, b + d))
+        }
+        "Sub" => {
+            let ((a, b), (c, d)) = (of(0)?, of(1)?);
+            finite((a - d, b - c))
+        }
+        "Mul" => {
+            let ((a, b), (c, d)) = (of(0)?, of(1)?);
+            let products = [a * c, a * d, b * c, b * d];
+            finite(
+                products.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), product| {
+                    (low.min(product), high.max(product))
+                }),
+            )
+        }
+        _ => None,
+    }
+}
+
+/// Bounds that a float32 holds with room for rounding.
+fn finite((low, high): (f64, f64)) -> Option<(f64, f64)> {
+    let most = f64::from(f32::MAX);
+    (low <= high && low >= -most && high <= most).then_some((low, high))
+}
+
+/// The numbers of a type of integers.
+fn range(dtype: DType) -> Option<(f64, f64)> {
+    match dtype {
+        DType::Bool => Some((0.0, 1.0)),
+        DType::U8 => Some((0.0, 255.0)),
+        DType::I8 => Some((-128.0, 127.0)),
+        DType::I32 => Some((f64::from(i32::MIN), f64::from(i32::MAX))),
+        DType::I64 => Some((i64::MIN as f64, i64::MAX as f64)),
+        _ => None,
+    }
+}
