@@ -45,6 +45,10 @@ impl Rule for ScaledDotProduct {
         "scaled_dot_product"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["MatMul"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("MatMul"));

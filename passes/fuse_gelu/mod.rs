@@ -51,6 +51,10 @@ impl Rule for DecomposedGelu {
         "decomposed_gelu"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "Add", "Div", "Sum"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(["Mul", "Add", "Div", "Sum"].into_iter().any(|op| node.op.is_onnx(op)));

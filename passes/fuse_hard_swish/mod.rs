@@ -46,6 +46,10 @@ impl Rule for HardSwish {
         "hard_swish"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "Div"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let found = Found::swish(cx, id).ok_or(Decline::NotMine)?;
         // Below, a product with a ready hard sigmoid is what we would make.
@@ -70,6 +74,10 @@ struct HardSigmoid;
 impl Rule for HardSigmoid {
     fn name(&self) -> &'static str {
         "hard_sigmoid"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "Div"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -44,6 +44,10 @@ impl Rule for DecomposedLayerNorm {
         "decomposed_layer_norm"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Div", "Mul"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let mut norm = Normalized::of(cx, id).ok_or(Decline::NotMine)?;
         let (squared, numerator) = (norm.squared, norm.numerator);

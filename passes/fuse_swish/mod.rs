@@ -36,6 +36,10 @@ impl Rule for TimesSigmoid {
         "times_sigmoid"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Mul"));

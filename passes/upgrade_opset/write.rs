@@ -36,7 +36,7 @@ fn change(
             Slot::Old(value) => Some(*value),
             Slot::Omitted => None,
             Slot::New(tensor) => {
-                let name = names.take(&format!("{label}_input_{slot}"));
+                let name = names.value(&format!("{label}_input_{slot}"));
                 let constant = Constant { origin, ..Constant::new(Dialect::Onnx, tensor.clone(), node.rank) };
                 Some(edit.add_constant(name, constant))
             }
@@ -82,8 +82,9 @@ fn flatten_around(
     let (label, ty, rank) = (value.name.to_string(), value.ty.clone(), cx.graph(graph).node(id).rank);
     let mut edit = cx.edit(graph);
     let mut node = |op: &str, inputs: &[ValueId], ty: Type, attrs: &[(&str, Attr)]| {
-        let name = names.take(&format!("{label}_{}", op.to_lowercase()));
-        let mut spec = NodeSpec::new(Op::onnx(op), name.clone()).output(name, ty).rank(rank);
+        let wanted = format!("{label}_{}", op.to_lowercase());
+        let (name, node_name) = (names.value(&wanted), names.node(&wanted));
+        let mut spec = NodeSpec::new(Op::onnx(op), node_name).output(name, ty).rank(rank);
         spec = spec.inputs(inputs.iter().copied().map(Some));
         for (name, value) in attrs {
             spec = spec.attr(name, value.clone());

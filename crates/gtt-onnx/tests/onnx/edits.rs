@@ -170,6 +170,30 @@ fn frozen_inputs_raise_an_ir_version_that_would_not_allow_them() {
 }
 
 #[test]
+fn a_newer_operator_set_raises_the_ir_version_and_never_lowers_it() {
+    let of = |ir_version: i64, opset: i64, to: i64| {
+        let file = message(|w| {
+            w.int(1, ir_version);
+            w.message(7, |w| {
+                node(w, "Relu", &["x"], &["y"], |_| {});
+                w.str(2, "g");
+                port(w, 11, "x", &[1]);
+                port(w, 12, "y", &[1]);
+            });
+            w.message(8, |w| w.int(2, opset));
+        });
+        let mut model = read(&file);
+        model.set_opset(Domain::ONNX, Some(to));
+        written(&model)[..2].to_vec()
+    };
+    assert_eq!(of(6, 11, 11), [8, 6]);
+    assert_eq!(of(4, 11, 11), [8, 4]);
+    assert_eq!(of(6, 11, 20), [8, 9]);
+    assert_eq!(of(8, 17, 23), [8, 11]);
+    assert_eq!(of(10, 11, 18), [8, 10]);
+}
+
+#[test]
 fn operator_sets_that_change_are_written_and_others_stay() {
     let content = model_of(
         |w| w.str(2, "g"),
