@@ -211,7 +211,12 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         }
     }
     let mut table = Table::new(&["pass", ">nodes", ">constants", ">rewrites", ">declined", ">time"]);
-    for line in lines {
+    // A short pipeline was written by hand: whoever wrote it wants to see each pass.
+    let quiet =
+        |line: &Line<'_>| line.rewrites == 0 && line.own == (0, 0) && line.last.notes.is_empty() && !failed(line.last);
+    let hidden =
+        if each || lines.len() <= SHORT_PIPELINE { 0 } else { lines.iter().filter(|line| quiet(line)).count() };
+    for line in lines.into_iter().filter(|line| hidden == 0 || !quiet(line)) {
         let before = line.first.before;
         let after = |before: u64, own: i64| before.saturating_add_signed(own);
         let name = match line.runs {
@@ -230,7 +235,18 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         let some = |figure: u64| if figure == 0 { styled(DIM, "–") } else { count(figure) };
         table.row([name, nodes, constants, some(line.rewrites), some(line.declines), seconds(line.seconds)]);
     }
+    if hidden > 0 {
+        let passes = if hidden == 1 { "1 more pass".to_owned() } else { format!("{hidden} more passes") };
+        table.row([styled(DIM, format!("{passes} changed nothing (-v shows all)"))]);
+    }
     table.render("")
+}
+
+/// Steps up to which a pipeline is shown in full.
+const SHORT_PIPELINE: usize = 8;
+
+fn failed(step: &StepReport) -> bool {
+    matches!(step.outcome, StepOutcome::Ignored { .. })
 }
 
 /// A step for a column: its name, and its arguments as far as there is room.
