@@ -90,9 +90,15 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "default",
         summary: "what makes a model smaller and faster and keeps its results, in portable ops",
-        // Constants are merged last: weights that two products share cannot be scaled.
-        pipeline: "freeze_initializers fixpoint{ fold_constants remove_nodes(op=Identity, op=StopGradient, op=Dropout) } \
-                   fold_batch_norms fuse_pad_and_conv fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes",
+        // Large constants are merged only when norms are folded: weights that two products share cannot be scaled.
+        pipeline: "freeze_initializers lift_constants inline_functions inline_constant_branches \
+                   fixpoint{ fold_constants remove_nodes(op=Identity, op=StopGradient) remove_dropout remove_zero_padding \
+                   remove_zero_bias resolve_cast_like simplify_casts simplify_arithmetic simplify_where merge_clips \
+                   simplify_shape_computations strip_unused_nodes merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
+                   fold_batch_norms fuse_pad_and_conv fuse_pad_and_pool fuse_layer_norm fuse_gelu fuse_hard_swish fuse_swish \
+                   fuse_attention \
+                   fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_clips simplify_shape_computations \
+                   fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes }",
     },
     Preset {
         name: "gtt-serving",
