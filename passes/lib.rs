@@ -36,6 +36,8 @@ pub mod round_weights;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
 pub mod simplify_shape_computations;
+pub mod simplify_transposes;
+pub mod simplify_views;
 pub mod simplify_where;
 pub mod sort_by_execution_order;
 pub mod split_gemm;
@@ -77,6 +79,8 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
     &simplify_shape_computations::PASS,
+    &simplify_transposes::PASS,
+    &simplify_views::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
     &split_gemm::PASS,

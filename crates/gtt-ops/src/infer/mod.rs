@@ -15,6 +15,7 @@
 mod choice;
 mod context;
 mod driver;
+mod extent;
 mod fact;
 mod items;
 mod onnx;
@@ -28,6 +29,7 @@ mod tf;
 use gtt_ir::{Dim, GraphId, Model, Name, NodeId, Tensor, Type, ValueId};
 use rustc_hash::FxHashMap;
 
+pub use extent::Extent;
 use sym::Symbols;
 use table::Table;
 

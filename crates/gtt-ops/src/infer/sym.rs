@@ -27,7 +27,7 @@ impl Expr {
         if number == 0 { Self::default() } else { Self(SmallVec::from_iter([(Factors::new(), number)])) }
     }
 
-    fn symbol(name: Name) -> Self {
+    pub(super) fn symbol(name: Name) -> Self {
         Self(SmallVec::from_iter([(SmallVec::from_iter([name]), 1)]))
     }
 

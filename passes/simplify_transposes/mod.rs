@@ -1,0 +1,32 @@
+#![doc = include_str!("README.md")]
+
+use gtt_ir::Dialect;
+use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, apply_rules};
+
+mod motion;
+mod ops;
+mod siblings;
+
+/// Its description.
+pub static PASS: PassInfo = PassInfo {
+    dialects: &[Dialect::Onnx],
+    numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
+    ..PassInfo::new(
+        "simplify_transposes",
+        "move transposes and reshapes to where they cancel or become fewer",
+        include_str!("README.md"),
+        build,
+    )
+};
+
+fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(SimplifyTransposes))
+}
+
+struct SimplifyTransposes;
+
+impl Pass for SimplifyTransposes {
+    fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        apply_rules(cx, &[&crate::simplify_views::chain::ViewChain, &siblings::ViewsOfSlices, &motion::ViewsAroundOps])
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("README.md")]
+
+use gtt_ir::Dialect;
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rules};
+
+pub(crate) mod chain;
+
+/// Its description.
+pub static PASS: PassInfo = PassInfo {
+    dialects: &[Dialect::Onnx],
+    ..PassInfo::new(
+        "simplify_views",
+        "write chains of reshapes, slices, joins and reductions with fewer nodes",
+        include_str!("README.md"),
+        build,
+    )
+};
+
+fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(SimplifyViews))
+}
+
+struct SimplifyViews;
+
+impl Pass for SimplifyViews {
+    fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        apply_rules(cx, &[&chain::ViewChain, &chain::ReshapeOfView])
+    }
+}
