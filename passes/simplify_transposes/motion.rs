@@ -9,7 +9,7 @@ use gtt_rewrite::{Decline, NewNode, Operand, Rewrite, Rule, RuleContext, require
 use super::ops::{Rows, Through, through};
 use crate::support::axes;
 use crate::support::movement::Movement;
-use crate::support::movement::{Axis, Emitted, Path, dims_of, emit, is_view, mixes, step_of, written_steps};
+use crate::support::movement::{Axis, Emitted, Path, VIEWS, dims_of, emit, is_view, mixes, step_of, written_steps};
 
 /// Longer chains are looked at in parts.
 const LONGEST: usize = 24;
@@ -45,6 +45,10 @@ struct NewOp {
 impl Rule for ViewsAroundOps {
     fn name(&self) -> &'static str {
         "views_around_ops"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        VIEWS
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

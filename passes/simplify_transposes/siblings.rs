@@ -32,6 +32,10 @@ impl Rule for ViewsOfSlices {
         "views_of_slices"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Gather"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         require!(cx.node(id).op.is_onnx("Gather"));
         let view = Gather::of(cx.node(id), cx.opset()).ok_or(Decline::NotMine)?;

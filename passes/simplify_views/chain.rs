@@ -3,7 +3,7 @@
 use gtt_ir::{NodeId, Op};
 use gtt_rewrite::{Decline, Rewrite, Rule, RuleContext, require};
 
-use crate::support::movement::{Emitted, Path, emit, is_explicit, is_view};
+use crate::support::movement::{Emitted, Path, VIEWS, emit, is_explicit, is_view};
 
 /// Longer chains are looked at in parts.
 const LONGEST: usize = 16;
@@ -14,6 +14,10 @@ pub(crate) struct ViewChain;
 impl Rule for ViewChain {
     fn name(&self) -> &'static str {
         "view_chain"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        VIEWS
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
@@ -81,6 +85,10 @@ pub(crate) struct ReshapeOfView;
 impl Rule for ReshapeOfView {
     fn name(&self) -> &'static str {
         "reshape_of_view"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Reshape"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

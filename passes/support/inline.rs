@@ -244,7 +244,6 @@ pub(crate) fn returns(cx: &PassContext<'_>, graph: GraphId, value: ValueId) -> b
     })
 }
 
-<<<<<<< HEAD
 /// Shows nodes to `visit`, inner graphs first, again and again until it changes nothing: what was copied may hold more that
 /// is now known, at least one graph deeper each time. Refusals count in the last round. The error names rule and reason.
 pub(crate) fn until_settled(
@@ -304,20 +303,12 @@ impl Mark {
 
 /// Lets what reads the results of a node read other values, hands the names on, and erases the node with what only it needed,
 /// and what is new since `mark` and of no use. A result for which there is no value must be unused.
-=======
-/// Lets what reads the results of a node read other values, hands the names on, and erases the node with what only it needed.
-/// A result for which there is no value must be unused.
->>>>>>> 2e5718d (simplify_views, simplify_transposes: chains of views, movements of views past ops, packed projections)
 pub(crate) fn replace_node(
     cx: &mut PassContext<'_>,
     graph: GraphId,
     node: NodeId,
     values: &[Option<ValueId>],
-<<<<<<< HEAD
     mark: Mark,
-=======
-    made: usize,
->>>>>>> 2e5718d (simplify_views, simplify_transposes: chains of views, movements of views past ops, packed projections)
 ) {
     let results: Vec<Option<ValueId>> = cx.graph(graph).node(node).outputs.to_vec();
     let mut named: Vec<(ValueId, Name)> = Vec::new();

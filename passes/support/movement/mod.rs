@@ -8,7 +8,7 @@ mod nodes;
 mod path;
 mod plan;
 
-pub(crate) use nodes::{Emitted, dims_of, emit, is_explicit, is_view, mixes, step_of, written_steps};
+pub(crate) use nodes::{Emitted, VIEWS, dims_of, emit, is_explicit, is_view, mixes, step_of, written_steps};
 pub(crate) use path::Path;
 pub(crate) use plan::target;
 

@@ -8,10 +8,12 @@ use gtt_rewrite::{NewNode, Operand, Rewrite, RuleContext};
 use super::{Step, target};
 use crate::support::axes;
 
+/// Ops that move elements and do nothing else.
+pub(crate) const VIEWS: &[&str] = &["Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
+
 /// The op moves elements and does nothing else, as far as its name tells.
 pub(crate) fn is_view(node: &Node) -> bool {
-    node.op.domain.as_str().is_empty()
-        && matches!(node.op.name.as_str(), "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze" | "Flatten")
+    node.op.domain.as_str().is_empty() && VIEWS.contains(&node.op.name.as_str())
 }
 
 /// The extents of a value; those that are not known are only equal to themselves. `None` when not even the rank is known.
