@@ -4,6 +4,11 @@ use gtt_ir::Dialect;
 use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rules};
 
 pub(crate) mod chain;
+mod constant;
+mod expand;
+mod joins;
+mod noop;
+mod slices;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -24,6 +29,21 @@ struct SimplifyViews;
 
 impl Pass for SimplifyViews {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&chain::ViewChain, &chain::ReshapeOfView])
+        apply_rules(
+            cx,
+            &[
+                &noop::Noop,
+                &constant::ViewOfConstant,
+                &chain::ViewChain,
+                &chain::ReshapeOfView,
+                &slices::SliceOfSlice,
+                &slices::SlicesOfWhole,
+                &noop::EmptyOperand,
+                &joins::ConcatOfConcat,
+                &joins::ConcatOfSplit,
+                &joins::ConcatOfGathers,
+                &expand::ExpandedOperand,
+            ],
+        )
     }
 }
