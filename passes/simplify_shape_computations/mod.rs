@@ -8,6 +8,7 @@ mod reshape;
 mod resize;
 mod shape_of;
 mod slice;
+mod source;
 
 use gtt_ir::{Dialect, Type, ValueId};
 use gtt_ops::infer::SymInt;
@@ -21,6 +22,7 @@ use reshape::ReshapeToFixed;
 use resize::ResizeByFixed;
 use shape_of::ShapeOfSameShape;
 use slice::{SliceOfAll, SliceToTheEnd};
+use source::ExtentsOfInputs;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -72,6 +74,9 @@ impl Pass for SimplifyShapeComputations {
             &KnownElements,
             &ShapeOfSameShape,
         ];
+        apply_rules(cx, rules)?;
+        // What is left is needed: not before nodes that need no shape computation have let go of it.
+        let rules: &[&dyn Rule] = &[&ExtentsOfInputs::default(), &SameElements, &KnownElements];
         apply_rules(cx, rules)
     }
 }

@@ -109,6 +109,13 @@ impl Types {
         Some(items.iter().map(|item| fact::sym_int(item.as_ref())).collect())
     }
 
+    /// A named extent as a number times plain names (each as often as it is a factor), if it is such a product.
+    pub fn product(&self, extent: &Name) -> Option<(i64, Vec<Name>)> {
+        let expr = self.symbols.expr(&Dim::Symbol(extent.clone()))?;
+        let (number, factors) = expr.single_term()?;
+        Some((number, factors.to_vec()))
+    }
+
     /// What could not be inferred, and contradictions between declared and inferred types.
     pub fn notes(&self) -> &[Note] {
         &self.notes

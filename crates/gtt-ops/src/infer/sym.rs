@@ -51,6 +51,14 @@ impl Expr {
         }
     }
 
+    /// Its only term: the coefficient and the factors.
+    pub(super) fn single_term(&self) -> Option<(i64, &[Name])> {
+        match self.0.as_slice() {
+            [(factors, coefficient)] => Some((*coefficient, factors)),
+            _ => None,
+        }
+    }
+
     /// Certainly not negative: names are extents, which are not.
     pub(super) fn is_nonnegative(&self) -> bool {
         self.0.iter().all(|(_, coefficient)| *coefficient >= 0)
