@@ -216,7 +216,8 @@ impl Known {
                     .results()
                     .filter_map(|value| self.results.get(&value))
                     .all(|result| !result.waits.is_empty());
-            let grows = bytes > credit.saturating_add(pass.growth) || largest > pass.limit(dialect);
+            let growth = if repeats(graph, node) { pass.growth.min(REPEATED) } else { pass.growth };
+            let grows = bytes > credit.saturating_add(growth) || largest > pass.limit(dialect);
             if grows {
                 const REASON: &str = "the result is larger than the limit, or than what it frees and may grow";
                 cx.decline("constant_node", id, node, REASON);
@@ -226,6 +227,24 @@ impl Known {
             }
         }
     }
+}
+
+/// The results of a node that says one thing many times may grow by this at most.
+const REPEATED: usize = 4096;
+
+/// The ONNX node makes much out of little, and more than the bias of a layer needs it: that is written, however many channels
+/// it has, since it is folded into the layer or found to be zero then.
+fn repeats(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let is_bias = |used: &Use| match used {
+        Use::Operand { node, slot } => {
+            let op = &graph.node(*node).op;
+            *slot == 2 && ["Conv", "ConvTranspose", "Gemm"].iter().any(|layer| op.is_onnx(layer))
+        }
+        _ => false,
+    };
+    ["ConstantOfShape", "Expand", "Tile"].iter().any(|op| node.op.is_onnx(op))
+        && !node.results().flat_map(|result| graph.value(result).uses()).all(is_bias)
 }
 
 /// Bytes in the file. TensorFlow writes a tensor of equal elements as one element.
