@@ -16,6 +16,8 @@ pub mod fuse_layer_norm;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
+pub mod fuse_qkv;
+pub mod fuse_rms_norm;
 pub mod fuse_swish;
 pub mod inline_constant_branches;
 pub mod inline_functions;
@@ -59,6 +61,8 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,
     &fuse_pad_and_pool::PASS,
+    &fuse_qkv::PASS,
+    &fuse_rms_norm::PASS,
     &fuse_swish::PASS,
     &inline_constant_branches::PASS,
     &inline_functions::PASS,

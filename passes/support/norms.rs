@@ -1,8 +1,8 @@
 //! Decomposed normalisations: `a / sqrt(mean(b * b) + epsilon)` in the spellings of exporters.
 
-use gtt_ir::{Dim, NodeId, Shape, ValueId};
+use gtt_ir::{Attr, DType, Dim, NodeId, Op, Shape, Tensor, ValueId};
 use gtt_ops::views::onnx::{Cast, Reduce};
-use gtt_rewrite::RuleContext;
+use gtt_rewrite::{NewNode, Operand, Rewrite, RuleContext};
 
 use super::inner::Inner;
 use super::{axes, constants};
@@ -126,7 +126,7 @@ fn exponent(cx: &RuleContext<'_>, value: ValueId, base: ValueId) -> Option<f64> 
 }
 
 /// The operand and first axis of a mean over the last axes that keeps them.
-pub(crate) fn mean_of_last(cx: &RuleContext<'_>, value: ValueId) -> Option<(ValueId, usize)> {
+fn mean_of_last(cx: &RuleContext<'_>, value: ValueId) -> Option<(ValueId, usize)> {
     let (_, node) = cx.def(value)?;
     if !node.op.is_onnx("ReduceMean") {
         return None;
@@ -149,4 +149,61 @@ fn square_of(cx: &RuleContext<'_>, value: ValueId) -> Option<ValueId> {
     let (x, other) = (node.input(0)?, node.input(1)?);
     let squares = (node.op.is_onnx("Mul") && x == other) || (node.op.is_onnx("Pow") && exponent(cx, other, x)? == 2.0);
     squares.then_some(x)
+}
+
+/// `x` of `x - mean(x)`, the mean over the axes of the pattern.
+pub(crate) fn deviation(cx: &RuleContext<'_>, norm: &mut Normalized, value: ValueId) -> Option<ValueId> {
+    let (_, node) = cx.def(value)?;
+    let (x, mean) = (node.input(0)?, node.input(1)?);
+    let (of, axis) = if node.op.is_onnx("Sub") { mean_of_last(cx, mean)? } else { return None };
+    norm.inner.push(cx, value);
+    norm.inner.push(cx, mean);
+    (of == x && axis == norm.axis && cx.ty(x).rank() == Some(norm.shape.len())).then_some(x)
+}
+
+/// The other operand of the only reader of a value, if that is such an op and the operand has exactly the normalised axes.
+pub(crate) fn follower(
+    cx: &RuleContext<'_>,
+    rewrite: &mut Rewrite,
+    norm: &Normalized,
+    value: ValueId,
+    op: &str,
+) -> Option<(Operand, ValueId)> {
+    let node = cx.node(cx.only_reader(value)?);
+    let (a, b, y) = (node.input(0)?, node.input(1)?, node.output(0)?);
+    let other = if !node.op.is_onnx(op) || node.inputs.len() != 2 { return None } else { [a, b] };
+    let other = if a == value { other[1] } else { other[0] };
+    let ty = cx.ty(other);
+    let (shape, extents) = (ty.shape()?, norm.extents());
+    let ones = shape.len().checked_sub(extents.len())?;
+    let fits = shape[ones..].iter().zip(extents).all(|(dim, extent)| dim.same(extent));
+    if ty.dtype() != Some(DType::F32) || !fits {
+        return None;
+    }
+    if ones == 0 {
+        return Some((other.into(), y));
+    }
+    // Ones in front are harmless to broadcasting as long as they do not raise the rank, but runtimes want exactly the axes.
+    let tensor = cx.tensor(other)?;
+    let droppable = shape.len() <= norm.shape.len() && shape[..ones].iter().all(|dim| *dim == Dim::Known(1));
+    cx.only_reader(other)?;
+    let tensor = if droppable { tensor.reshaped(&tensor.shape()[ones..])? } else { return None };
+    Some((rewrite.constant_like(tensor, other), y))
+}
+
+/// Up to so many elements, a scale of ones is a constant; else a node makes it, so that the file does not grow.
+const SMALL: u64 = 64;
+
+/// A scale of ones, since the op demands one.
+pub(crate) fn ones(rewrite: &mut Rewrite, norm: &Normalized) -> Option<Operand> {
+    let extents: Vec<u64> = norm.extents().iter().map(Dim::known).collect::<Option<_>>()?;
+    let count = extents.iter().try_fold(1u64, |count, &extent| count.checked_mul(extent))?;
+    if count <= SMALL {
+        let shape: Vec<usize> = extents.iter().map(|&extent| extent as usize).collect();
+        return Some(rewrite.constant(Tensor::from_vec(&shape, vec![1f32; count as usize]).ok()?));
+    }
+    let extents: Vec<i64> = extents.iter().map(|&extent| i64::try_from(extent).ok()).collect::<Option<_>>()?;
+    let shape = rewrite.constant(Tensor::vector(&extents));
+    let one = Attr::Tensor(Tensor::vector(&[1f32]));
+    Some(rewrite.node(NewNode::new(Op::onnx("ConstantOfShape")).input(shape).attr("value", one)).into())
 }
