@@ -1,6 +1,7 @@
 //! ONNX, operator set 17.
 
 mod algebra;
+mod transformer;
 
 use gtt_ir::{Attr, Constant, DType, Dialect, NodeSpec, Op, Tensor, Type, ValueId};
 
@@ -33,7 +34,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(26) {
+    match to.random.below(27) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -53,6 +54,7 @@ fn step(to: &mut Builder<'_>) {
         21 => to.duplicate(),
         22 => branch(to),
         23 | 24 => algebra::motif(to),
+        25 => transformer::motif(to),
         _ => optional_operands(to),
     }
 }

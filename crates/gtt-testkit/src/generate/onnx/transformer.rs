@@ -1,0 +1,232 @@
+//! Normalisations, activations and attention written out as arithmetic, and what differs from them in one detail.
+
+use gtt_ir::{Attr, DType, Tensor};
+
+use super::{int, ints};
+use crate::generate::{Builder, Item};
+
+pub(super) fn motif(to: &mut Builder<'_>) {
+    match to.random.below(8) {
+        0 | 1 => normalisation(to),
+        2 | 3 => gelu(to),
+        4 => hard_swish(to),
+        5 => swish(to),
+        6 => attention(to),
+        _ => products_of_one_tensor(to),
+    }
+}
+
+/// A node of two operands whose result has the shape of the first item.
+fn pair(to: &mut Builder<'_>, op: &str, a: &Item, b: &Item) -> Item {
+    to.float_node(op, &[a.value, b.value], &[], &a.shape)
+}
+
+/// The same in either order.
+fn either(to: &mut Builder<'_>, op: &str, a: &Item, b: &Item) -> Item {
+    let operands = if to.random.one_in(2) { [a.value, b.value] } else { [b.value, a.value] };
+    to.float_node(op, &operands, &[], &a.shape)
+}
+
+fn unary(to: &mut Builder<'_>, op: &str, x: &Item) -> Item {
+    to.float_node(op, &[x.value], &[], &x.shape)
+}
+
+/// A constant of one element, almost always the number asked for.
+fn number(to: &mut Builder<'_>, number: f32) -> Item {
+    let number = if to.random.one_in(24) { number * 1.25 } else { number };
+    let rank = if to.random.one_in(4) { 1 } else { 0 };
+    to.constant_as_given(Tensor::from_vec(&vec![1; rank], vec![number]).expect("one element"))
+}
+
+/// The mean over the last axes, or now and then over another.
+fn mean(to: &mut Builder<'_>, x: &Item, axes: &[i64]) -> Item {
+    let mut shape = x.shape.clone();
+    for axis in axes {
+        let axis = if *axis < 0 { axis + x.rank() as i64 } else { *axis };
+        shape[axis as usize] = 1;
+    }
+    to.float_node("ReduceMean", &[x.value], &[("axes", ints(axes)), ("keepdims", int(1))], &shape)
+}
+
+fn normalisation(to: &mut Builder<'_>) {
+    let Some(x) = to.choose(|item| item.dtype == DType::F32 && item.rank() >= 1) else { return };
+    let axes = match (to.random.below(4), x.rank()) {
+        (0, 2..) => vec![-1, -2],
+        (1, 2..) if to.random.one_in(3) => vec![0],
+        _ => vec![-1],
+    };
+    let centred = !to.random.one_in(4);
+    let d = if centred {
+        let mean = mean(to, &x, &axes);
+        pair(to, "Sub", &x, &mean)
+    } else {
+        x.clone()
+    };
+    let other = if centred && to.random.one_in(5) {
+        let mean = mean(to, &x, &axes);
+        pair(to, "Sub", &x, &mean)
+    } else {
+        d.clone()
+    };
+    let square = if to.random.one_in(2) {
+        pair(to, "Mul", &d, &d)
+    } else {
+        let two = number(to, 2.0);
+        // A root of a mean of odd powers may be none.
+        let base = unary(to, "Abs", &d);
+        let base = if to.random.one_in(4) { base } else { d.clone() };
+        let two = if base.value == d.value { to.constant_as_given(Tensor::scalar(2f32)) } else { two };
+        pair(to, "Pow", &base, &two)
+    };
+    let variance = mean(to, &square, &axes);
+    // Not tiny: a small variance makes rounding visible.
+    let epsilon = number(to, 0.0625);
+    let sum = either(to, "Add", &variance, &epsilon);
+    let root = unary(to, "Sqrt", &sum);
+    let normal = if to.random.one_in(2) {
+        pair(to, "Div", &other, &root)
+    } else {
+        let inverse = unary(to, "Reciprocal", &root);
+        either(to, "Mul", &other, &inverse)
+    };
+    let mut last = normal;
+    for op in ["Mul", "Add"] {
+        if to.random.one_in(4) {
+            continue;
+        }
+        let from = x.rank() - axes.len();
+        let shape = match to.random.below(6) {
+            0 => vec![],
+            1 => x.shape.clone(),
+            _ => x.shape[from..].to_vec(),
+        };
+        let constant = to.floats(&shape, -1.0, 1.0);
+        last = either(to, op, &last, &constant);
+    }
+}
+
+fn gelu(to: &mut Builder<'_>) {
+    let Some(x) = to.choose_float().filter(|x| x.rank() >= 1) else { return };
+    let curve = if to.random.one_in(2) {
+        let argument = if to.random.one_in(2) {
+            let root = number(to, std::f32::consts::SQRT_2);
+            pair(to, "Div", &x, &root)
+        } else {
+            let inverse = number(to, std::f32::consts::FRAC_1_SQRT_2);
+            either(to, "Mul", &x, &inverse)
+        };
+        unary(to, "Erf", &argument)
+    } else {
+        let cube = if to.random.one_in(2) {
+            let three = to.constant_as_given(Tensor::scalar(3f32));
+            pair(to, "Pow", &x, &three)
+        } else {
+            let square = pair(to, "Mul", &x, &x);
+            either(to, "Mul", &square, &x)
+        };
+        let small = number(to, 0.044_715);
+        let third = either(to, "Mul", &cube, &small);
+        let sum = either(to, "Add", &x, &third);
+        let root = number(to, 0.797_884_6);
+        let argument = either(to, "Mul", &sum, &root);
+        unary(to, "Tanh", &argument)
+    };
+    let (one, half) = (number(to, 1.0), number(to, 0.5));
+    let sum = either(to, "Add", &curve, &one);
+    match to.random.below(3) {
+        0 => {
+            let product = either(to, "Mul", &x, &sum);
+            either(to, "Mul", &product, &half);
+        }
+        1 => {
+            let product = either(to, "Mul", &x, &half);
+            either(to, "Mul", &product, &sum);
+        }
+        _ => {
+            let product = either(to, "Mul", &sum, &half);
+            either(to, "Mul", &product, &x);
+        }
+    }
+}
+
+fn hard_swish(to: &mut Builder<'_>) {
+    let Some(x) = to.choose_float().filter(|x| x.rank() >= 1) else { return };
+    let gate = if to.random.one_in(3) {
+        let alpha = if to.random.one_in(4) { 0.2 } else { 1.0 / 6.0 };
+        to.float_node("HardSigmoid", &[x.value], &[("alpha", Attr::Float(alpha)), ("beta", Attr::Float(0.5))], &x.shape)
+    } else {
+        let three = number(to, 3.0);
+        let sum = either(to, "Add", &x, &three);
+        let bounds = [0f32, 6.0].map(|bound| to.constant_as_given(Tensor::scalar(bound)).value);
+        to.float_node("Clip", &[sum.value, bounds[0], bounds[1]], &[], &x.shape)
+    };
+    let six = number(to, 6.0);
+    match to.random.below(3) {
+        0 => {
+            let product = either(to, "Mul", &x, &gate);
+            pair(to, "Div", &product, &six);
+        }
+        1 => {
+            let part = pair(to, "Div", &gate, &six);
+            either(to, "Mul", &x, &part);
+        }
+        _ => {
+            either(to, "Mul", &x, &gate);
+        }
+    }
+}
+
+fn swish(to: &mut Builder<'_>) {
+    let Some(x) = to.choose_float().filter(|x| x.rank() >= 1) else { return };
+    let argument = if to.random.one_in(2) {
+        x.clone()
+    } else {
+        let alpha = number(to, 1.75);
+        either(to, "Mul", &x, &alpha)
+    };
+    let sigmoid = unary(to, "Sigmoid", &argument);
+    either(to, "Mul", &x, &sigmoid);
+}
+
+fn attention(to: &mut Builder<'_>) {
+    let Some(x) = to.choose(|item| item.dtype == DType::F32 && item.rank() == 4 && item.shape[3] >= 2) else { return };
+    let other = to.choose(|item| item.dtype == DType::F32 && item.shape == x.shape).unwrap_or_else(|| x.clone());
+    let [batch, heads, rows, columns] = x.shape[..] else { return };
+    let transposed = [batch, heads, columns, rows];
+    let keys = to.float_node("Transpose", &[other.value], &[("perm", ints(&[0, 1, 3, 2]))], &transposed);
+    let scale = number(to, 0.5);
+    let (query, keys) = match to.random.below(3) {
+        0 => (either(to, "Mul", &x, &scale), keys),
+        1 => (x.clone(), either(to, "Mul", &keys, &scale)),
+        _ => (x.clone(), keys),
+    };
+    let square = [batch, heads, rows, rows];
+    let mut scores = to.float_node("MatMul", &[query.value, keys.value], &[], &square);
+    if to.random.one_in(2) {
+        scores = pair(to, "Div", &scores, &scale);
+    }
+    if to.random.one_in(2) {
+        let shape = to.random.pick(&[vec![rows, rows], vec![1, 1, rows, rows], vec![1, rows]]);
+        let mask = to.floats(&shape, -1.0, 0.0);
+        scores = either(to, "Add", &scores, &mask);
+    }
+    let axis = if to.random.one_in(8) { 2 } else { -1 };
+    let weights = to.float_node("Softmax", &[scores.value], &[("axis", int(axis))], &square);
+    to.float_node("MatMul", &[weights.value, other.value], &[], &x.shape);
+}
+
+fn products_of_one_tensor(to: &mut Builder<'_>) {
+    let Some(x) = to.choose(|item| item.dtype == DType::F32 && item.rank() >= 2) else { return };
+    let (inner, biased) = (x.shape[x.rank() - 1], to.random.one_in(2));
+    for _ in 0..3 {
+        let columns = 1 + to.random.below(3);
+        let weights = to.floats(&[inner, columns], -1.0, 1.0);
+        let mut shape = x.shape.clone();
+        shape[x.rank() - 1] = columns;
+        let product = to.float_node("MatMul", &[x.value, weights.value], &[], &shape);
+        if biased {
+            let bias = to.floats(&[columns], -1.0, 1.0);
+            either(to, "Add", &product, &bias);
+        }
+    }
+}
