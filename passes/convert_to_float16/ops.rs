@@ -114,6 +114,10 @@ pub(super) fn support(node: &Node, opset: i64) -> Option<Support> {
     let fits = match node.op.name.as_str() {
         // Statistics of training, and masks that have the data's type.
         "BatchNormalization" => node.outputs.iter().skip(1).all(Option::is_none),
+        // A sum of scattered elements; ONNX Runtime has none in float16.
+        "Scatter" | "ScatterElements" | "ScatterND" => {
+            node.attr("reduction").and_then(Attr::as_str).is_none_or(|reduction| reduction == "none")
+        }
         "Dropout" => opset >= 10 || !used(1),
         "DequantizeLinear" => node.attr("output_dtype").and_then(Attr::as_int).unwrap_or(0) == 0,
         _ => true,
