@@ -77,9 +77,9 @@ pub(super) fn halves(tensor: &Tensor, range: Range) -> Option<Halves> {
         halves.tensor = Tensor::splat(DType::F16, tensor.shape(), half.to_le_bytes().to_vec().into()).ok()?;
         return Some(halves);
     }
-    let mut elements = Vec::with_capacity(tensor.len());
-    for_each(tensor, |element| elements.push(convert(element, &mut halves)));
-    halves.tensor = Tensor::from_vec(tensor.shape(), elements).ok()?;
+    let mut bytes = Vec::with_capacity(2 * tensor.len());
+    for_each(tensor, |element| bytes.extend_from_slice(&convert(element, &mut halves).to_le_bytes()));
+    halves.tensor = Tensor::from_bytes(DType::F16, tensor.shape(), bytes.into()).ok()?;
     Some(halves)
 }
 

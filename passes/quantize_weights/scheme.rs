@@ -142,16 +142,16 @@ impl Channels {
 
 fn halves(bytes: &Bytes, shape: &[usize]) -> Result<Quantized, &'static str> {
     let mut change = Change::default();
-    let mut halves = Vec::with_capacity(bytes.len() / 4);
+    let mut halves = Vec::with_capacity(bytes.len() / 2);
     for element in elements(bytes) {
         let half = f16::from_f32(element);
         if half.is_infinite() && element.is_finite() {
             return Err("an element is beyond float16");
         }
         change.add(f64::from(element), f64::from(half));
-        halves.push(half);
+        halves.extend_from_slice(&half.to_le_bytes());
     }
-    let weight = Tensor::from_vec(shape, halves).map_err(|_| "the weight is malformed")?;
+    let weight = Tensor::from_bytes(DType::F16, shape, halves.into()).map_err(|_| "the weight is malformed")?;
     Ok(Quantized { weight, scale: None, zero_point: None, change })
 }
 

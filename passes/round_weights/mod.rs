@@ -87,8 +87,9 @@ impl RoundWeights {
             change.add(f64::from(element), f64::from(rounded));
             rounded
         };
-        let rounded: Vec<f32> = elements().map(round).collect();
-        let Ok(tensor) = Tensor::from_vec(&shape, rounded) else { return };
+        let mut rounded = Vec::with_capacity(bytes.len());
+        elements().map(round).for_each(|element| rounded.extend_from_slice(&element.to_le_bytes()));
+        let Ok(tensor) = Tensor::from_bytes(DType::F32, &shape, rounded.into()) else { return };
         cx.deviate(id, value, &change);
         cx.edit(id).set_tensor(value, tensor);
     }
