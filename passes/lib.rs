@@ -13,6 +13,8 @@ pub mod fuse_attention;
 pub mod fuse_gelu;
 pub mod fuse_hard_swish;
 pub mod fuse_layer_norm;
+pub mod fuse_log_softmax;
+pub mod fuse_lp_normalization;
 pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
@@ -24,6 +26,7 @@ pub mod inline_functions;
 pub mod lift_constants;
 pub mod make_padding_explicit;
 pub mod merge_clips;
+pub mod merge_constant_operands;
 pub mod merge_duplicate_nodes;
 pub mod quantize_weights;
 pub mod remove_attribute;
@@ -35,6 +38,7 @@ pub mod remove_zero_bias;
 pub mod remove_zero_padding;
 pub mod resolve_cast_like;
 pub mod round_weights;
+pub mod simplify_arg_max;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
 pub mod simplify_shape_computations;
@@ -58,6 +62,8 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_gelu::PASS,
     &fuse_hard_swish::PASS,
     &fuse_layer_norm::PASS,
+    &fuse_log_softmax::PASS,
+    &fuse_lp_normalization::PASS,
     &fuse_matmul_and_add::PASS,
     &fuse_pad_and_conv::PASS,
     &fuse_pad_and_pool::PASS,
@@ -69,6 +75,7 @@ pub static PASSES: &[&PassInfo] = &[
     &lift_constants::PASS,
     &make_padding_explicit::PASS,
     &merge_clips::PASS,
+    &merge_constant_operands::PASS,
     &merge_duplicate_nodes::PASS,
     &quantize_weights::PASS,
     &remove_attribute::PASS,
@@ -80,6 +87,7 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_zero_padding::PASS,
     &resolve_cast_like::PASS,
     &round_weights::PASS,
+    &simplify_arg_max::PASS,
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
     &simplify_shape_computations::PASS,

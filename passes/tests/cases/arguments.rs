@@ -3,6 +3,7 @@
 
 /// Names of passes with arguments.
 pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
+    ("fuse_lp_normalization", "ignore_zero_vectors=true"),
     ("remove_attribute", "attribute_name=_class"),
     ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout"),
     ("upgrade_opset", "to=21"),
