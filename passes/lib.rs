@@ -41,6 +41,7 @@ pub mod round_weights;
 pub mod simplify_arg_max;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
+pub mod simplify_sequences;
 pub mod simplify_shape_computations;
 pub mod simplify_transposes;
 pub mod simplify_views;
@@ -93,6 +94,7 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_shape_computations::PASS,
     &simplify_transposes::PASS,
     &simplify_views::PASS,
+    &simplify_sequences::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
     &split_gemm::PASS,

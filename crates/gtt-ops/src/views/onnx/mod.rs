@@ -6,6 +6,7 @@ mod integer;
 mod layout;
 mod pool;
 mod resize;
+mod sequence;
 
 use gtt_ir::{Name, Node, ValueId};
 use smallvec::SmallVec;
@@ -20,6 +21,7 @@ pub use layout::{
 };
 pub use pool::{AveragePool, MaxPool, Windows};
 pub use resize::Resize;
+pub use sequence::{ConcatFromSequence, SplitToSequence};
 
 /// How a convolution or pooling pads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
