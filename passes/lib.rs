@@ -5,6 +5,8 @@ use gtt_rewrite::{PassInfo, Preset, Registry};
 mod support;
 
 pub mod convert_to_float16;
+pub mod drop_output;
+pub mod extract;
 pub mod fold_batch_norms;
 pub mod fold_constants;
 pub mod fold_old_batch_norms;
@@ -36,9 +38,14 @@ pub mod remove_dropout;
 pub mod remove_nodes;
 pub mod remove_zero_bias;
 pub mod remove_zero_padding;
+pub mod rename_input_output;
+pub mod rename_nodes;
 pub mod resolve_cast_like;
+pub mod rewrite_input_dtype;
 pub mod round_weights;
 pub mod simplify_arg_max;
+pub mod set_dim;
+pub mod set_input_shape;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
 pub mod simplify_sequences;
@@ -55,6 +62,8 @@ pub mod upgrade_opset;
 /// Every pass.
 pub static PASSES: &[&PassInfo] = &[
     &convert_to_float16::PASS,
+    &drop_output::PASS,
+    &extract::PASS,
     &fold_batch_norms::PASS,
     &fold_constants::PASS,
     &fold_old_batch_norms::PASS,
@@ -86,7 +95,10 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_nodes::PASS,
     &remove_zero_bias::PASS,
     &remove_zero_padding::PASS,
+    &rename_input_output::PASS,
+    &rename_nodes::PASS,
     &resolve_cast_like::PASS,
+    &rewrite_input_dtype::PASS,
     &round_weights::PASS,
     &simplify_arg_max::PASS,
     &simplify_arithmetic::PASS,
@@ -94,7 +106,12 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_shape_computations::PASS,
     &simplify_transposes::PASS,
     &simplify_views::PASS,
+    &set_dim::PASS,
+    &set_input_shape::PASS,
+    &simplify_arithmetic::PASS,
+    &simplify_casts::PASS,
     &simplify_sequences::PASS,
+    &simplify_shape_computations::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
     &split_gemm::PASS,

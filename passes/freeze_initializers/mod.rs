@@ -6,7 +6,10 @@ use gtt_rewrite::{ArgError, Args, Error, Interface, Kind, Param, Pass, PassConte
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["remove_initializer_from_input"],
-    params: &[Param { repeated: true, ..Param::new("except", Kind::Name, "input that stays overridable") }],
+    params: &[
+        Param { repeated: true, ..Param::new("except", Kind::Name, "input that stays overridable") },
+        Param { default: Some("false"), ..Param::new("keep_overridable", Kind::Bool, "all of them stay overridable") },
+    ],
     dialects: &[Dialect::Onnx],
     scope: Scope::Main,
     interface: Interface::DropsDefaults,

@@ -10,7 +10,9 @@ pub(crate) mod movement;
 pub(crate) mod names;
 pub(crate) mod norms;
 pub(crate) mod padding;
+pub(crate) mod ports;
 pub(crate) mod ranges;
+pub(crate) mod retype;
 pub(crate) mod shapes;
 
 use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};

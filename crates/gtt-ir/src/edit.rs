@@ -243,6 +243,26 @@ impl<'m> Editor<'m> {
         graph.kept.clear();
     }
 
+    /// Declares these ONNX inputs, in this order, and no others; what is not among them must be unused and goes.
+    pub fn set_input_ports(&mut self, inputs: &[ValueId]) {
+        let graph = self.touch();
+        let mut ports = std::mem::take(&mut graph.inputs);
+        for &input in inputs {
+            let at = ports.iter().position(|port| port.value == input).expect("an input of the graph");
+            graph.inputs.push(ports.remove(at));
+        }
+        for port in ports {
+            assert!(graph.values[port.value].is_unused(), "input `{}` is still used", port.name);
+            graph.values.remove(port.value);
+        }
+    }
+
+    /// Says that the outputs are to be declared as the types of their values are, whatever the file declared: for passes that may
+    /// change the interface.
+    pub fn redeclare_outputs(&mut self) {
+        self.touch().redeclared = true;
+    }
+
     /// Lets a node stay though nothing reads it.
     pub fn keep(&mut self, node: NodeId) {
         let graph = self.touch();

@@ -211,6 +211,7 @@ pub struct Graph {
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
     pub(crate) kept: Vec<NodeId>,
+    pub(crate) redeclared: bool,
     pub(crate) captures: FxHashMap<ValueId, ValueId>,
 }
 
@@ -463,6 +464,7 @@ impl Graph {
             inputs: Vec::new(),
             outputs: Vec::new(),
             kept: Vec::new(),
+            redeclared: false,
             captures: FxHashMap::default(),
         }
     }
@@ -520,6 +522,11 @@ impl Graph {
     /// Public outputs.
     pub fn outputs(&self) -> &[Port] {
         &self.outputs
+    }
+
+    /// A pass declared the outputs anew: they are as the types of their values say.
+    pub fn is_redeclared(&self) -> bool {
+        self.redeclared
     }
 
     /// In a subgraph: the values of the enclosing graph it captures, with the values that stand for them.

@@ -57,7 +57,8 @@ impl Args {
     pub fn new(given: Vec<Arg>, params: &'static [Param]) -> Result<Self, ArgError> {
         for (index, arg) in given.iter().enumerate() {
             let occurrence = given[..index].iter().filter(|other| other.name == arg.name).count();
-            let Some(param) = params.iter().find(|param| param.name == arg.name) else {
+            let named = params.iter().find(|param| param.name == arg.name);
+            let Some(param) = named.or_else(|| params.iter().find(|param| param.name == Param::ANY)) else {
                 let known = params.iter().map(|param| param.name);
                 let mut message = format!("unknown argument `{}`", arg.name);
                 if let Some(close) = crate::suggest::closest(&arg.name, known.clone()) {
@@ -70,7 +71,7 @@ impl Args {
                 }
                 return Err(ArgError::at(&arg.name, occurrence, message));
             };
-            if occurrence > 0 && !param.repeated {
+            if occurrence > 0 && (!param.repeated || param.name == Param::ANY) {
                 return Err(ArgError::at(&arg.name, occurrence, format!("`{}` is given more than once", arg.name)));
             }
             check(param.kind, &arg.value)
@@ -165,6 +166,35 @@ impl Args {
         let default = self.text(name)?;
         let given: Vec<&str> = self.given.iter().filter(|arg| arg.name == name).map(|arg| arg.value.as_str()).collect();
         Ok(if given.is_empty() { default.into_iter().collect() } else { given })
+    }
+
+    /// The arguments that go by [`Param::ANY`], in order: name and text.
+    pub fn any(&self) -> impl Iterator<Item = (&str, &str)> {
+        let declared = |arg: &Arg| self.params.iter().any(|param| param.name == arg.name);
+        self.given.iter().filter(move |arg| !declared(arg)).map(|arg| (arg.name.as_str(), arg.value.as_str()))
+    }
+
+    /// The same as shapes.
+    pub fn any_shapes(&self) -> Result<Vec<(String, Shape)>, ArgError> {
+        let shape = |(name, text): (&str, &str)| {
+            let shape = parse_shape(text);
+            Ok((name.to_owned(), shape.map_err(|expected| ArgError::of(name, mismatch(name, expected, text)))?))
+        };
+        self.any().map(shape).collect()
+    }
+
+    /// The same as integers.
+    pub fn any_ints(&self) -> Result<Vec<(String, i64)>, ArgError> {
+        let int = |(name, text): (&str, &str)| {
+            let int = parse_int(text);
+            Ok((name.to_owned(), int.map_err(|expected| ArgError::of(name, mismatch(name, expected, text)))?))
+        };
+        self.any().map(int).collect()
+    }
+
+    /// Every integer of a repeated parameter, in order.
+    pub fn ints(&self, name: &str) -> Result<Vec<i64>, ArgError> {
+        self.all(name, parse_int)
     }
 
     /// An element type, if given.

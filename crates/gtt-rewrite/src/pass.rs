@@ -110,6 +110,9 @@ pub struct Param {
 }
 
 impl Param {
+    /// The name of a parameter that takes arguments of any other name, each at most once, such as `set_dim(batch=1)`.
+    pub const ANY: &'static str = "*";
+
     /// An optional parameter, given at most once, without default.
     pub const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
         Self { name, kind, repeated: false, default: None, required: false, doc }
@@ -226,4 +229,8 @@ pub enum Interface {
     DropsDefaults,
     /// As [`Interface::Kept`], but types of inputs and outputs may change.
     ChangesTypes,
+    /// As [`Interface::Kept`], but outputs may go.
+    DropsOutputs,
+    /// Inputs and outputs may be others altogether.
+    Changes,
 }

@@ -178,8 +178,20 @@ fn judge(
     };
     match &kit.oracle {
         None => unchecked("there is no engine here"),
+        Some(_) if !same_interface(before, after) => unchecked("the interface is another one"),
         Some(oracle) => oracle.judge(before, after, numerics, inputs),
     }
+}
+
+/// Names of inputs and outputs and element types of inputs are the same; inputs that had a default may be gone.
+fn same_interface(before: &Model, after: &Model) -> bool {
+    let inputs = |model: &Model| -> Vec<(String, Option<gtt_ir::DType>)> {
+        let ports = model.main().inputs().iter().map(|port| (port, model.main().value(port.value)));
+        let required = ports.filter(|(_, value)| !matches!(value.def, gtt_ir::Def::Input { default: Some(_) }));
+        required.map(|(port, value)| (port.name.to_string(), value.ty.dtype())).collect()
+    };
+    let outputs = |model: &Model| model.main().outputs().iter().map(|port| port.name.to_string()).collect::<Vec<_>>();
+    before.dialect == gtt_ir::Dialect::Tf || (inputs(before) == inputs(after) && outputs(before) == outputs(after))
 }
 
 /// `print(parse(print(model))) == print(model)`, and nothing else is lost.

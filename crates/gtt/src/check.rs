@@ -110,6 +110,8 @@ pub struct Checker {
     engine: Tract,
     reference: Side,
     feeds: Vec<Feeds>,
+    /// Names of the outputs of an ONNX model.
+    outputs: Option<Vec<Name>>,
     options: VerifyOptions,
 }
 
@@ -132,13 +134,15 @@ impl Checker {
     /// fit: nothing is run yet.
     pub fn new(reference: &Source, options: &VerifyOptions) -> Result<Self, Error> {
         let feeds = make_feeds(&reference.model, options)?;
+        let is_onnx = reference.model.dialect == Dialect::Onnx;
+        let outputs = is_onnx.then(|| reference.model.main().outputs().iter().map(|port| port.name.clone()).collect());
         let reference = match reference.model.dialect {
             Dialect::Onnx if reference.format == crate::Format::Onnx && !reference.redeclared => {
                 Side::File(ModelFile::open(&reference.path).map_err(engine_error)?)
             }
             _ => side(&reference.model)?,
         };
-        Ok(Self { engine: Tract, reference, feeds, options: options.clone() })
+        Ok(Self { engine: Tract, reference, feeds, outputs, options: options.clone() })
     }
 
     /// Compares a model with the reference. It must have the same inputs and outputs.
@@ -150,6 +154,9 @@ impl Checker {
         };
         if lossy {
             let reason = "the pipeline changes values by design, so no tolerance follows from it: give one".to_owned();
+            return Ok(Verification::not_checked(&self.engine, tolerance, vec![reason]));
+        }
+        if let Some(reason) = self.other_interface(model) {
             return Ok(Verification::not_checked(&self.engine, tolerance, vec![reason]));
         }
         let candidate = match side(model) {
@@ -173,6 +180,29 @@ impl Checker {
         let none =
             || Verification::not_checked(&self.engine, tolerance, vec!["there are no inputs to run on".to_owned()]);
         Ok(whole.unwrap_or_else(none))
+    }
+
+    /// The model does not take the inputs, or has other outputs: there is nothing to compare.
+    fn other_interface(&self, model: &Model) -> Option<String> {
+        let graph = model.main();
+        let outputs = self.outputs.as_ref().filter(|_| model.dialect == Dialect::Onnx)?;
+        if graph.outputs().iter().map(|port| &port.name).ne(outputs) {
+            return Some("the pipeline changes which outputs there are".to_owned());
+        }
+        for port in graph.inputs() {
+            let value = graph.value(port.value);
+            if matches!(value.def, gtt_ir::Def::Input { default: Some(_) }) {
+                continue;
+            }
+            let fits = |set: &Feeds| {
+                let fed = set.tensors.iter().find(|(name, _)| *name == port.name);
+                fed.is_some_and(|(_, tensor)| !gtt_rewrite::contradict(&tensor.ty(), &value.ty))
+            };
+            if !self.feeds.iter().all(fits) {
+                return Some(format!("the pipeline changes what input `{}` is", port.name));
+            }
+        }
+        None
     }
 
     /// Times the reference against a model, or alone, on the first set of inputs.

@@ -74,12 +74,13 @@ impl<'m> Encoder<'m> {
         }
         let layout = self.layout(id);
         for (port, name) in graph.outputs().iter().zip(&names.outputs) {
-            output_info(
-                writer,
-                name,
-                graph.value(port.value),
-                layout.and_then(|layout| layout.outputs.get(&port.name)),
-            )?;
+            let value = graph.value(port.value);
+            let mut declared = layout.and_then(|layout| layout.outputs.get(&port.name));
+            if graph.is_redeclared() && value.ty != Type::Unknown {
+                let same = |info: &&OutputInfo| value_info(&info.message).is_ok_and(|(_, ty)| ty == value.ty);
+                declared = declared.filter(same);
+            }
+            output_info(writer, name, value, declared)?;
         }
         self.value_info(writer, 13, id, &names)?;
         rest.before(writer, 15);
