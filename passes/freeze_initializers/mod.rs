@@ -22,11 +22,13 @@ pub static PASS: PassInfo = PassInfo {
 };
 
 fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(FreezeInitializers { except: args.strs("except")?.into_iter().map(str::to_owned).collect() }))
+    let except = args.strs("except")?.into_iter().map(str::to_owned).collect();
+    Ok(Box::new(FreezeInitializers { except, keep_overridable: args.bool("keep_overridable")? }))
 }
 
 struct FreezeInitializers {
     except: Vec<String>,
+    keep_overridable: bool,
 }
 
 impl Pass for FreezeInitializers {
@@ -46,6 +48,14 @@ impl Pass for FreezeInitializers {
                 .filter(|port| self.except.iter().all(|name| port.name != name.as_str()))
                 .map(|port| port.value)
                 .collect();
+            if self.keep_overridable {
+                let count = overridable.len();
+                if count > 0 {
+                    let what = if count == 1 { "initializer stays" } else { "initializers stay" };
+                    cx.note(format!("{count} {what} overridable by an input of the same name, as asked"));
+                }
+                continue;
+            }
             let mut granted = Vec::new();
             for value in overridable {
                 if cx.permit_with("overridable_initializer", |model| model.graph(id).value(value).name.to_string()) {

@@ -70,6 +70,20 @@ impl Pass for RenameInputOutput {
 }
 
 impl RenameInputOutput {
+    /// Ports of a subgraph are called like their values where they had one of the new names.
+    fn clear_ports(&self, cx: &mut PassContext<'_>, graph: gtt_ir::GraphId) {
+        let within = cx.graph(graph);
+        let changed = |ports: &[gtt_ir::Port]| -> Vec<(usize, Name)> {
+            let taken =
+                ports.iter().enumerate().filter(|(_, port)| self.pairs.iter().any(|(_, to)| port.name == to.as_str()));
+            taken.map(|(at, port)| (at, within.value(port.value).name.clone())).collect()
+        };
+        let (inputs, outputs) = (changed(within.inputs()), changed(within.outputs()));
+        let mut editor = cx.edit(graph);
+        inputs.into_iter().for_each(|(at, name)| editor.set_input_port_name(at, name));
+        outputs.into_iter().for_each(|(at, name)| editor.set_output_port_name(at, name));
+    }
+
     fn rename(&self, cx: &mut PassContext<'_>, ports: &[(Name, ValueId, bool)]) {
         let main = cx.model().main_id();
         // Whoever has a new name already makes way, in subgraphs as well.
@@ -84,6 +98,9 @@ impl RenameInputOutput {
             for (value, name) in taken {
                 let name = free.value(&name);
                 cx.edit(graph).set_value_name(value, name);
+            }
+            if graph != main {
+                self.clear_ports(cx, graph);
             }
         }
         let (mut inputs, mut outputs) = (0, 0);

@@ -4,8 +4,13 @@
 /// Names of passes with arguments.
 pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
     ("fuse_lp_normalization", "ignore_zero_vectors=true"),
+    ("drop_output", "name=output_1, ignore_errors=true"),
+    ("extract", "outputs=output_1, ignore_errors=true"),
+    ("rename_input_output", "from=input_0, to=renamed"),
     ("remove_attribute", "attribute_name=_class"),
     ("remove_nodes", "op=Identity, op=CheckNumerics, op=Dropout"),
+    ("set_dim", "batch=1"),
+    ("set_input_shape", "input_0=\"?,?,?,?\", ignore_errors=true"),
     ("upgrade_opset", "to=21"),
 ];
 
