@@ -22,6 +22,7 @@ pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
 pub mod fuse_qkv;
 pub mod fuse_rms_norm;
+pub mod fuse_rotary_embedding;
 pub mod fuse_swish;
 pub mod inline_constant_branches;
 pub mod inline_functions;
@@ -79,6 +80,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_pad_and_pool::PASS,
     &fuse_qkv::PASS,
     &fuse_rms_norm::PASS,
+    &fuse_rotary_embedding::PASS,
     &fuse_swish::PASS,
     &inline_constant_branches::PASS,
     &inline_functions::PASS,

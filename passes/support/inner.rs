@@ -1,6 +1,6 @@
 //! What lies inside a pattern.
 
-use gtt_ir::{NodeId, Use, ValueId};
+use gtt_ir::{Def, NodeId, Use, ValueId};
 use gtt_rewrite::RuleContext;
 use smallvec::SmallVec;
 
@@ -15,7 +15,15 @@ impl Inner {
     /// Takes in a value and the node that computes it.
     pub(crate) fn push(&mut self, cx: &RuleContext<'_>, value: ValueId) {
         self.values.push(value);
-        self.nodes.extend(cx.def(value).map(|(node, _)| node));
+        if let Def::Node { node, .. } = cx.value(value).def {
+            self.nodes.push(node);
+        }
+    }
+
+    /// Takes in all of another.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.nodes.extend(other.nodes);
     }
 
     /// Leaves out a value: what the pattern results in.

@@ -15,7 +15,13 @@ pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
 ];
 
 /// Passes whose results only newer operator sets have, with the lowest that has them: random graphs are of 17.
-const NEWER: &[(&str, i64)] = &[("fuse_attention", 23), ("fuse_gelu", 20), ("fuse_rms_norm", 23), ("fuse_swish", 24)];
+const NEWER: &[(&str, i64)] = &[
+    ("fuse_attention", 23),
+    ("fuse_gelu", 20),
+    ("fuse_rms_norm", 23),
+    ("fuse_rotary_embedding", 23),
+    ("fuse_swish", 24),
+];
 
 /// The step that runs a pass, perhaps with one in front that makes room for it.
 pub(crate) fn step(pass: &str) -> String {
