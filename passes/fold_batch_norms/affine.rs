@@ -1,4 +1,4 @@
-//! What follows a product: a scale and an offset for each channel.
+//! What stands before or behind a product: a scale and an offset for each channel.
 
 use gtt_ir::{Dialect, NodeId, Tensor, ValueId};
 use gtt_ops::eval::Call;
@@ -18,7 +18,7 @@ pub(crate) struct Affine {
 
 impl Affine {
     /// Everything is finite: folding would not spread NaN or infinity over other channels' weights.
-    fn checked(self) -> Result<Self, Decline> {
+    pub(crate) fn checked(self) -> Result<Self, Decline> {
         let finite = [&self.scale, &self.offset].into_iter().flatten().flatten().all(|element| element.is_finite());
         require!(finite, "scale or offset are not finite");
         Ok(self)
@@ -28,103 +28,6 @@ impl Affine {
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let part = |all: &Option<Vec<f64>>| all.as_ref().map(|all| all[range.clone()].to_vec());
         Self { scale: part(&self.scale), offset: part(&self.offset) }
-    }
-}
-
-/// A whole normalisation op: `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`.
-#[derive(Clone, Debug)]
-pub(crate) struct Norm {
-    pub(crate) x: ValueId,
-    pub(crate) y: ValueId,
-    axis: ChannelAxis,
-    gamma: Option<ValueId>,
-    beta: ValueId,
-    mean: ValueId,
-    variance: ValueId,
-    epsilon: f32,
-}
-
-impl Norm {
-    /// The normalisation op at a node; `NotMine` when it is none.
-    pub(crate) fn of(cx: &RuleContext<'_>, id: NodeId) -> Result<Self, Decline> {
-        let node = cx.node(id);
-        let unread = |extra: &[ValueId]| extra.iter().all(|value| cx.value(*value).is_unused());
-        if cx.dialect() == Dialect::Onnx {
-            require!(node.op.is_onnx("BatchNormalization"));
-            let view = onnx::BatchNormalization::of(node, cx.opset()).ok_or(NOT_UNDERSTOOD)?;
-            require!(!view.training, "the normalisation is in training mode");
-            require!(view.spatial, "the statistics are not one for each channel");
-            require!(unread(&view.statistics), "a result other than the first is read");
-            return Ok(Self {
-                x: view.x,
-                y: view.y.ok_or(Decline::NotMine)?,
-                axis: ChannelAxis::Second,
-                gamma: Some(view.scale),
-                beta: view.b,
-                mean: view.mean,
-                variance: view.var,
-                epsilon: view.epsilon,
-            });
-        }
-        if node.op.is_tf("BatchNormWithGlobalNormalization") {
-            let view = tf::BatchNormWithGlobalNormalization::of(node).ok_or(NOT_UNDERSTOOD)?;
-            return Ok(Self {
-                x: view.t,
-                y: view.result.ok_or(Decline::NotMine)?,
-                axis: ChannelAxis::Last,
-                gamma: view.scale_after_normalization.then_some(view.gamma),
-                beta: view.beta,
-                mean: view.m,
-                variance: view.v,
-                epsilon: view.variance_epsilon,
-            });
-        }
-        require!(["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"].iter().any(|op| node.op.is_tf(op)));
-        let view = tf::FusedBatchNorm::of(node).ok_or(NOT_UNDERSTOOD)?;
-        require!(!view.is_training, "the normalisation is in training mode");
-        require!(unread(&view.statistics), "a result other than the first is read");
-        require!(!view.volumetric, "the product is not understood");
-        Ok(Self {
-            x: view.x,
-            y: view.y.ok_or(Decline::NotMine)?,
-            axis: match view.data_format {
-                tf::DataFormat::ChannelsLast => ChannelAxis::Last,
-                tf::DataFormat::ChannelsFirst => ChannelAxis::Second,
-            },
-            gamma: Some(view.scale),
-            beta: view.offset,
-            mean: view.mean,
-            variance: view.variance,
-            epsilon: view.epsilon,
-        })
-    }
-
-    /// It normalises along the channels.
-    pub(crate) fn fits(&self, place: Place) -> Result<(), Decline> {
-        let same = match self.axis {
-            ChannelAxis::Second => place.index() == Some(1),
-            ChannelAxis::Last => place.is_last(),
-        };
-        require!(same, "the normalisation runs along another axis than the channels");
-        Ok(())
-    }
-
-    /// Scale and offset for `channels` channels.
-    pub(crate) fn affine(&self, cx: &RuleContext<'_>, channels: usize) -> Result<Affine, Decline> {
-        let statistic = |value: ValueId| {
-            let tensor = constant(cx, value).ok_or(Decline::because("a statistic is not constant"))?;
-            let elements = tensor.to_f64s().filter(|_| tensor.rank() == 1);
-            let elements = elements.ok_or(Decline::because("a statistic is not a float vector"))?;
-            require!(elements.len() == channels, "a statistic does not have one element for each channel");
-            Ok(elements)
-        };
-        let (mean, variance, beta) = (statistic(self.mean)?, statistic(self.variance)?, statistic(self.beta)?);
-        let gamma = self.gamma.map(statistic).transpose()?.unwrap_or_else(|| vec![1.0; channels]);
-        let epsilon = f64::from(self.epsilon);
-        let scale: Vec<f64> =
-            gamma.iter().zip(&variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt()).collect();
-        let offset = beta.iter().zip(&mean).zip(&scale).map(|((beta, mean), scale)| beta - mean * scale).collect();
-        Affine { scale: Some(scale), offset: Some(offset) }.checked()
     }
 }
 
@@ -219,8 +122,6 @@ impl Elementwise {
         affine.checked()
     }
 }
-
-const NOT_UNDERSTOOD: Decline = Decline::Because(std::borrow::Cow::Borrowed("the normalisation is not understood"));
 
 /// Operands of statistics and multipliers are small; nothing larger is evaluated here.
 const MAX_BYTES: usize = 1 << 20;

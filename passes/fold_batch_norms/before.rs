@@ -4,8 +4,9 @@ use gtt_ir::{Dialect, Dim, NodeId, ValueId};
 use gtt_ops::views::onnx::{AutoPad, Conv};
 use gtt_rewrite::{Decline, NewNode, Rewrite, Rule, RuleContext, require};
 
-use super::affine::{Affine, Elementwise, Norm};
+use super::affine::{Affine, Elementwise};
 use super::fold::{own_bias, with_bias};
+use super::norm::Norm;
 use super::place::{Channels, Place};
 use super::product::{Bias, Product};
 use super::weights::{Layout, contracted};

@@ -134,7 +134,7 @@ pub(crate) fn with_bias(
     };
     let node = match product.bias {
         Bias::Vector(_) => node.input_at(2, constant),
-        Bias::Gemm(..) => node.input_at(2, constant).attr("beta", Attr::Float(1.0)),
+        Bias::Gemm(..) => node.input_at(2, constant).without_attr("beta"),
         Bias::Separate => {
             let convolution = rewrite.node(node);
             rewrite.keep_name_of(convolution, product.result);

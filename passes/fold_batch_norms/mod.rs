@@ -9,13 +9,15 @@ use gtt_rewrite::{
 pub(crate) mod affine;
 mod before;
 pub(crate) mod fold;
+pub(crate) mod norm;
 mod place;
 pub(crate) mod product;
 mod weights;
 
-use affine::{Elementwise, Norm};
+use affine::Elementwise;
 use before::{BatchNormProduct, ScaleOffsetProduct};
 use fold::Biased;
+use norm::{Norm, NormScaleOffset};
 use product::Bias;
 
 /// Its description.
@@ -42,7 +44,9 @@ struct FoldBatchNorms;
 
 impl Pass for FoldBatchNorms {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&ProductBatchNorm, &ProductScaleOffset, &BatchNormProduct, &ScaleOffsetProduct])
+        let behind: [&dyn Rule; 3] = [&ProductBatchNorm, &ProductScaleOffset, &NormScaleOffset];
+        let before: [&dyn Rule; 2] = [&BatchNormProduct, &ScaleOffsetProduct];
+        apply_rules(cx, &[&behind[..], &before[..]].concat())
     }
 }
 

@@ -40,31 +40,30 @@ fn multiply<const N: usize>(
     write: impl Fn(f64) -> [u8; N],
 ) -> Option<Tensor> {
     let bytes = weights.bytes()?;
-    let mut scaled = vec![0; bytes.len()];
     let mut elements = bytes.as_chunks::<N>().0;
-    let mut results = scaled.as_chunks_mut::<N>().0;
+    let mut scaled: Vec<[u8; N]> = Vec::with_capacity(elements.len());
     let mut overflow = false;
+    let mut product = |element: &[u8; N], factor: f64| {
+        let weight = read(*element);
+        let product = write(weight * factor);
+        overflow |= weight.is_finite() & !read(product).is_finite();
+        product
+    };
     for run in Runs::new(layout) {
-        let (from, to);
+        let from;
         (from, elements) = elements.split_at_checked(run.length)?;
-        (to, results) = results.split_at_mut_checked(run.length)?;
-        let mut one = |from: &[u8; N], to: &mut [u8; N], factor: f64| {
-            let weight = read(*from);
-            *to = write(weight * factor);
-            overflow |= weight.is_finite() & !read(*to).is_finite();
-        };
         if run.one_channel {
             let factor = *scale.get(run.channel)?;
-            from.iter().zip(to).for_each(|(from, to)| one(from, to, factor));
+            scaled.extend(from.iter().map(|element| product(element, factor)));
         } else {
             let factors = scale.get(run.channel..run.channel + run.length)?;
-            from.iter().zip(to).zip(factors).for_each(|((from, to), factor)| one(from, to, *factor));
+            scaled.extend(from.iter().zip(factors).map(|(element, factor)| product(element, *factor)));
         }
     }
     if overflow {
         return None;
     }
-    Tensor::from_bytes(weights.dtype(), weights.shape(), Bytes::from(scaled)).ok()
+    Tensor::from_bytes(weights.dtype(), weights.shape(), Bytes::from(scaled.into_flattened())).ok()
 }
 
 /// For each of `channels` channels of the result, the sum of its weights times the offset of the operand's channel they belong to.

@@ -6,8 +6,8 @@ use gtt_rewrite::{
     apply_rules, require,
 };
 
-use crate::fold_batch_norms::affine::Norm;
 use crate::fold_batch_norms::fold::Biased;
+use crate::fold_batch_norms::norm::Norm;
 use crate::fold_batch_norms::{FOLDED, ProductBatchNorm, product::ChannelAxis};
 
 /// Its description.
