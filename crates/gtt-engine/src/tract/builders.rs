@@ -32,6 +32,7 @@ pub(super) static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
     framework.op_register.insert("Shape", build_shape);
     framework.op_register.insert("Slice", fence::slice);
     framework.op_register.insert("Softplus", softplus::softplus);
+    framework.op_register.insert("Sub", fence::sub);
     framework.op_register.insert("Size", |_, _| Ok((expand(array::Size::new(DatumType::I64)), vec![])));
     framework
 });

@@ -1,8 +1,10 @@
-//! A fence in front of strided slices and of convolutions that skip elements.
+//! A fence in front of strided slices, of convolutions that skip elements, and of what is subtracted from a constant.
 //!
 //! tract turns both into a down-sampling and moves that up the graph: past a softmax over the same axis, and into convolutions with
 //! `SAME` padding, which then give other values. An op that relates no axis of its result to its operand stops the move. It passes its
 //! operand on and costs nothing.
+//!
+//! A convolution that is subtracted from a constant comes out wrong when tract makes one op of both.
 
 use tract_onnx::model::{ParsingContext, optional_inputs};
 use tract_onnx::pb::NodeProto;
@@ -41,10 +43,46 @@ pub(super) fn conv(context: &ParsingContext, node: &NodeProto) -> Built {
     }
 }
 
-fn fence(prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+pub(super) fn sub(context: &ParsingContext, node: &NodeProto) -> Built {
+    let (op, closures) = (PLAIN.op_register.0["Sub"])(context, node)?;
+    match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
+        Some(inner) => Ok((expand(FencedSub(inner.clone())), closures)),
+        None => Ok((op, closures)),
+    }
+}
+
+/// The operands, a fence in front of one of them.
+fn fence(prefix: &str, model: &mut TypedModel, inputs: &[OutletId], slot: usize) -> TractResult<TVec<OutletId>> {
     let mut fenced: TVec<OutletId> = inputs.into();
-    fenced[0] = model.wire_node(format!("{prefix}.fence"), Fence, &inputs[..1])?[0];
+    fenced[slot] = model.wire_node(format!("{prefix}.fence"), Fence, &inputs[slot..=slot])?[0];
     Ok(fenced)
+}
+
+#[derive(Debug, Clone)]
+struct FencedSub(Box<dyn Expansion>);
+
+impl Expansion for FencedSub {
+    fn name(&self) -> StaticName {
+        self.0.name()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        self.0.rules(s, inputs, outputs)
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        let constant = |slot: usize| Ok::<_, TractError>(model.outlet_fact(inputs[slot])?.konst.is_some());
+        if constant(0)? && !constant(1)? {
+            let inputs = fence(prefix, model, inputs, 1)?;
+            return self.0.wire(prefix, model, &inputs);
+        }
+        self.0.wire(prefix, model, inputs)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -65,7 +103,7 @@ impl Expansion for FencedSlice {
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let inputs = fence(prefix, model, inputs)?;
+        let inputs = fence(prefix, model, inputs, 0)?;
         model.wire_node(prefix, self.0.clone(), &inputs)
     }
 }
@@ -105,7 +143,7 @@ impl Expansion for FencedConv {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let kernel = model.outlet_fact(inputs[1])?.shape.to_tvec();
         if self.skips(kernel.get(2..).unwrap_or_default()) {
-            let inputs = fence(prefix, model, inputs)?;
+            let inputs = fence(prefix, model, inputs, 0)?;
             return self.inner.wire(prefix, model, &inputs);
         }
         self.inner.wire(prefix, model, inputs)

@@ -302,3 +302,25 @@ fn folding_of_large_operands_agrees_with_small_ones() {
     };
     assert_eq!((product[0], product[5 * 128 + 9]), (at(0, 0), at(5, 9)));
 }
+
+#[test]
+fn what_is_subtracted_from_a_constant_is_not_the_constant() {
+    let model = |last: &str| {
+        format!(
+            "model onnx {{\"\": 17}}
+            graph main(x: f32[2,4,5,5]) -> (y) {{
+              w = const f32[2,4,3,3] random(1)
+              b = const f32[2] [0.25, -0.125]
+              c = const f32[2,1,1] [-0.5, -0.75]
+              k = const f32[3,2,1,1] random(2)
+              minus = const f32[] -1.0
+              p = Conv(x, w, b) : f32[2,2,3,3]
+              {last}
+              y = Conv(d, k) : f32[2,3,3,3]
+            }}"
+        )
+    };
+    let plain = model("d = Sub(c, p) : f32[2,2,3,3]");
+    let spelt_out = model("n = Mul(p, minus) : f32[2,2,3,3]\n d = Add(n, c) : f32[2,2,3,3]");
+    assert_eq!(check(&plain, &spelt_out).verdict, Verdict::Equal);
+}
