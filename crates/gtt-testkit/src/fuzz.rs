@@ -34,7 +34,9 @@ pub fn fuzz(kit: &Kit, pipeline: &str, seeds: Range<u64>) -> Result<(), Failure>
 }
 
 fn attempt(kit: &Kit, model: &Model, pipeline: &str) -> Result<(), Failure> {
-    let checked = catch_unwind(AssertUnwindSafe(|| check_model(kit, model, pipeline, &[]).map(drop)));
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        check_model(kit, model, pipeline, &crate::generate::extents(model)).map(drop)
+    }));
     checked.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned();
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()));

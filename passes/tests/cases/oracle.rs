@@ -24,7 +24,8 @@ impl Oracle for Tract {
     fn judge(&self, before: &Model, after: &Model, numerics: Numerics, inputs: &[String]) -> Judgement {
         match self.verification(before, after, numerics, inputs) {
             Err(reason) => Judgement::NotChecked(reason),
-            Ok(found) => match &found.verdict {
+            Ok(Err(broken)) => Judgement::Different(broken),
+            Ok(Ok(found)) => match &found.verdict {
                 Verdict::Equal => Judgement::Equal,
                 Verdict::NotChecked { reasons } => Judgement::NotChecked(reasons.join("; ")),
                 _ => Judgement::Different(words(&found)),
@@ -34,13 +35,14 @@ impl Oracle for Tract {
 }
 
 impl Tract {
+    /// The outer error: nothing can be said. The inner one: shapes went together before, and do not any more.
     fn verification(
         &self,
         before: &Model,
         after: &Model,
         numerics: Numerics,
         inputs: &[String],
-    ) -> Result<Verification, String> {
+    ) -> Result<Result<Verification, String>, String> {
         let types = Types::of(before);
         let mut specs = feeds::inputs(before);
         for spec in &mut specs {
@@ -56,7 +58,15 @@ impl Tract {
             _ => Tolerance::close(ROUNDING),
         };
         let (before, after) = (exported(before, &sets)?, exported(after, &sets)?);
-        Ok(verify(&self.engine, &before, &after, &sets, &VerifyOptions::new(tolerance)))
+        let options = VerifyOptions::new(tolerance);
+        let found = verify(&self.engine, &before, &after, &sets, &options);
+        if let Verdict::NotChecked { reasons } = &found.verdict
+            && reasons.iter().any(|reason| reason.contains("Failed analyse"))
+            && matches!(verify(&self.engine, &before, &before, &sets, &options).verdict, Verdict::Equal)
+        {
+            return Ok(Err(format!("only the model before can be run; after: {}", reasons.join("; "))));
+        }
+        Ok(Ok(found))
     }
 }
 

@@ -3,11 +3,16 @@
 //! They hold what passes meet: element-wise ops, convolutions with batch norms behind them (fused and unfused), matrix products,
 //! shape arithmetic, constants that are shared or equal, expressions of constants only, omitted operands, subgraphs with captures,
 //! control edges, several outputs (some in the middle), inputs and constants as outputs, nodes that nothing uses. Every value
-//! has its fixed type declared; values stay small enough for an engine to compare them.
+//! has its fixed type declared, but in some ONNX models only the inputs have theirs, with named extents; values stay small enough
+//! for an engine to compare them.
 
 mod onnx;
+mod open;
+mod shapes;
 mod spatial;
 mod tf;
+
+pub(crate) use open::extents;
 
 use gtt_ir::{Attr, DType, Dialect, Domain, Editor, GraphId, Model, Name, NodeId, NodeSpec, Op, Tensor, Type, ValueId};
 
@@ -47,6 +52,9 @@ pub fn random_model(seed: u64, options: &Options) -> Model {
     match options.dialect {
         Dialect::Tf => tf::fill(&mut builder, steps),
         _ => onnx::fill(&mut builder, steps),
+    }
+    if options.dialect == Dialect::Onnx {
+        open::open(&mut model, seed);
     }
     model
 }
