@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gtt_ir::{Def, Dialect, Model, NodeId, Type, text};
+use gtt_ir::{Def, Dialect, Dim, Model, NodeId, Type, text};
+use gtt_ops::infer::Types;
 use gtt_rewrite::Pipeline;
 
 use crate::check::{Failure, check_model};
@@ -77,12 +78,17 @@ fn without(model: &Model, id: NodeId) -> Option<Model> {
         return None;
     }
     let results: Vec<_> = node.results().collect();
+    let inferred = std::cell::OnceCell::new();
     for value in results {
         if model.main().value(value).is_unused() {
             continue;
         }
-        let (name, ty) = (model.main().value(value).name.clone(), model.main().value(value).ty.clone());
+        let (name, mut ty) = (model.main().value(value).name.clone(), model.main().value(value).ty.clone());
         if ty == Type::Unknown {
+            let types = inferred.get_or_init(|| Types::of(&crate::generate::closed(&model)));
+            ty = types.get(main, value).clone();
+        }
+        if ty == Type::Unknown || ty.shape().is_some_and(|shape| shape.contains(&Dim::Unknown)) {
             return None;
         }
         let name = format!("{}_cut", name.replace(':', "_"));

@@ -12,7 +12,7 @@ mod shapes;
 mod spatial;
 mod tf;
 
-pub(crate) use open::extents;
+pub(crate) use open::{closed, extents};
 
 use gtt_ir::{Attr, DType, Dialect, Domain, Editor, GraphId, Model, Name, NodeId, NodeSpec, Op, Tensor, Type, ValueId};
 

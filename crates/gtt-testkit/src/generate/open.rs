@@ -32,20 +32,36 @@ pub(super) fn open(model: &mut Model, seed: u64) {
     }
 }
 
+/// The extent that a name tells.
+fn told(dim: &Dim) -> Option<u64> {
+    match dim {
+        Dim::Symbol(name) => name.get(1..)?.parse().ok(),
+        _ => None,
+    }
+}
+
 /// The extents that the names of a random model's inputs tell, as words for an engine (`N3=3`).
 pub(crate) fn extents(model: &Model) -> Vec<String> {
     let mut words = Vec::new();
     for port in model.main().inputs() {
         for dim in model.main().value(port.value).ty.shape().into_iter().flatten() {
-            if let Dim::Symbol(name) = dim
-                && let Some(extent) = name.get(1..).and_then(|extent| extent.parse::<usize>().ok())
-            {
-                let word = format!("{name}={extent}");
-                if !words.contains(&word) {
-                    words.push(word);
-                }
-            }
+            let word = told(dim).map(|extent| format!("{dim}={extent}"));
+            words.extend(word.filter(|word| !words.contains(word)));
         }
     }
     words
+}
+
+/// The same model with these extents.
+pub(crate) fn closed(model: &Model) -> Model {
+    let mut model = model.clone();
+    let main = model.main_id();
+    let inputs: Vec<_> = model.main().inputs().iter().map(|port| port.value).collect();
+    for value in inputs {
+        if let Type::Tensor { dtype, shape: Some(shape) } = model.main().value(value).ty.clone() {
+            let shape = shape.into_iter().map(|dim| told(&dim).map_or(dim, Dim::Known)).collect();
+            model.edit(main).set_type(value, Type::Tensor { dtype, shape: Some(shape) });
+        }
+    }
+    model
 }
