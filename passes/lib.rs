@@ -51,6 +51,7 @@ pub mod simplify_arithmetic;
 pub mod simplify_casts;
 pub mod simplify_sequences;
 pub mod simplify_shape_computations;
+pub mod simplify_reductions;
 pub mod simplify_transposes;
 pub mod simplify_views;
 pub mod simplify_where;
@@ -106,6 +107,7 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
     &simplify_shape_computations::PASS,
+    &simplify_reductions::PASS,
     &simplify_transposes::PASS,
     &simplify_views::PASS,
     &set_dim::PASS,

@@ -4,11 +4,22 @@ use gtt_ir::Dialect;
 use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, apply_rules};
 
 mod motion;
+mod operands;
 mod ops;
+mod products;
 mod siblings;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
+    aliases: &[
+        "EliminationTranspose",
+        "EliminationTransposeAsReshape",
+        "EliminationTransposeViewTranspose",
+        "TransposeOptimizer",
+        "eliminate_reshape_around_elementwise",
+        "fuse_consecutive_transposes",
+        "fuse_transpose_into_gemm",
+    ],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
@@ -27,6 +38,15 @@ struct SimplifyTransposes;
 
 impl Pass for SimplifyTransposes {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&crate::simplify_views::chain::ViewChain, &siblings::ViewsOfSlices, &motion::ViewsAroundOps])
+        apply_rules(
+            cx,
+            &[
+                &crate::simplify_views::chain::ViewChain,
+                &siblings::ViewsOfSlices,
+                &motion::ViewsAroundOps,
+                &operands::TransposedOperands,
+                &products::TransposedMatrix,
+            ],
+        )
     }
 }

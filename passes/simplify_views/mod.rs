@@ -12,6 +12,26 @@ mod slices;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
+    aliases: &[
+        "EliminationConcat",
+        "EliminationReshape",
+        "EliminationSlice",
+        "EliminationUnsqueeze",
+        "eliminate_nop_concat",
+        "eliminate_nop_flatten",
+        "eliminate_nop_reshape",
+        "eliminate_nop_split",
+        "eliminate_nop_transpose",
+        "eliminate_reshape_family_on_constant",
+        "fuse_consecutive_concats",
+        "fuse_consecutive_reshapes",
+        "fuse_consecutive_slices",
+        "fuse_consecutive_squeeze_unsqueeze",
+        "fuse_consecutive_squeezes",
+        "fuse_consecutive_unsqueezes",
+        "fuse_reshape_family",
+        "fuse_split_gather_concat",
+    ],
     dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "simplify_views",
