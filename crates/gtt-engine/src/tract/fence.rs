@@ -1,8 +1,8 @@
 //! A fence in front of strided slices, of convolutions that skip elements, and of what is subtracted from a constant.
 //!
-//! tract turns both into a down-sampling and moves that up the graph: past a softmax over the same axis, and into convolutions with
-//! `SAME` padding, which then give other values. An op that relates no axis of its result to its operand stops the move. It passes its
-//! operand on and costs nothing.
+//! tract turns the former two into a down-sampling and moves that up the graph: past a softmax over the same axis, and into
+//! convolutions with `SAME` padding, which then give other values. An op that relates no axis of its result to its operand stops the
+//! move. It passes its operand on and costs nothing.
 //!
 //! A convolution that is subtracted from a constant comes out wrong when tract makes one op of both.
 
