@@ -22,7 +22,7 @@ use product::Bias;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["fold_batch_norm", "fuse_bn_into_conv"],
+    aliases: &["fold_batch_norm", "fuse_add_bias_into_conv", "fuse_bn_into_conv"],
     numerics: FOLDED,
     after: &["fold_constants"],
     ..PassInfo::new(

@@ -6,8 +6,9 @@ use super::onnx::{batch_norm_of, conv_of};
 use super::{Builder, Item};
 
 pub(super) fn step(to: &mut Builder<'_>) {
-    match to.random.below(4) {
+    match to.random.below(5) {
         0 => pad_then_pool(to),
+        4 => automatic_padding(to),
         1 => affine_around_conv(to),
         2 => affine_around_conv_transpose(to),
         _ => affine_around_matrix_product(to),
@@ -162,4 +163,29 @@ fn pad_then_pool(to: &mut Builder<'_>) {
     }
     let op = if maximum { "MaxPool" } else { "AveragePool" };
     to.float_node(op, &[padded.value], &attrs, &[shape[0], shape[1], height, width]);
+}
+
+fn automatic_padding(to: &mut Builder<'_>) {
+    let Some(x) = image(to) else { return };
+    let (kernel, stride) = (to.random.pick(&[1usize, 2, 2]), 1 + to.random.below(2));
+    let auto_pad = to.random.pick(&["SAME_UPPER", "SAME_LOWER", "VALID"]);
+    let positions = |extent: usize| match auto_pad {
+        "VALID" => (extent - kernel) / stride + 1,
+        _ => extent.div_ceil(stride),
+    };
+    let (height, width) = (positions(x.shape[2]), positions(x.shape[3]));
+    let attrs = [
+        ("auto_pad", Attr::Str(auto_pad.into())),
+        ("kernel_shape", ints(&[kernel; 2])),
+        ("strides", ints(&[stride; 2])),
+    ];
+    let (n, c) = (x.shape[0], x.shape[1]);
+    match to.random.below(3) {
+        0 => {
+            let weights = to.floats(&[2, c, kernel, kernel], -1.0, 1.0);
+            to.float_node("Conv", &[x.value, weights.value], &attrs, &[n, 2, height, width]);
+        }
+        1 => drop(to.float_node("MaxPool", &[x.value], &attrs, &[n, c, height, width])),
+        _ => drop(to.float_node("AveragePool", &[x.value], &attrs, &[n, c, height, width])),
+    }
 }
