@@ -25,6 +25,8 @@ pub(super) struct Draft {
     pub(super) results: usize,
     /// Computed on a matrix whose columns begin at this axis, then brought back to the shape of the operand.
     pub(super) flattened_at: Option<i64>,
+    /// A `Resize` that was an `Upsample`: it never shrinks.
+    pub(super) enlarges: bool,
 }
 
 /// What adapters may ask about operands.
@@ -207,7 +209,7 @@ pub(super) fn resize_asymmetric(draft: &mut Draft, known: &dyn Known) -> Result<
     let mode = draft.attrs.get("mode").map_or(Some("nearest"), Attr::as_str).ok_or(ODD)?.to_owned();
     let scales = draft.tensor(1, known).and_then(|scales| scales.to_f64s());
     if mode == "nearest" {
-        let scales = scales.ok_or("the scales are not constant")?;
+        let scales = if draft.enlarges { Vec::new() } else { scales.ok_or("the scales are not constant")? };
         let rounding = match (scales.iter().all(|&scale| scale >= 1.0), scales.iter().all(|&scale| scale <= 1.0)) {
             (true, _) => "floor",
             (false, true) => "ceil",
@@ -276,5 +278,6 @@ pub(super) fn upsample_scales(draft: &mut Draft, _: &dyn Known) -> Result<(), &'
 
 pub(super) fn upsample_is_resize(draft: &mut Draft, _: &dyn Known) -> Result<(), &'static str> {
     draft.op = Name::new("Resize");
+    draft.enlarges = true;
     Ok(())
 }

@@ -142,6 +142,7 @@ fn draft_of(node: &Node) -> Draft {
         attrs: node.attrs.clone(),
         results,
         flattened_at: None,
+        enlarges: false,
     }
 }
 

@@ -34,7 +34,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(27) {
+    match to.random.below(29) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -55,7 +55,7 @@ fn step(to: &mut Builder<'_>) {
         21 => to.duplicate(),
         22 => branch(to),
         23 | 24 => algebra::motif(to),
-        25 => transformer::motif(to),
+        25..=27 => transformer::motif(to),
         _ => optional_operands(to),
     }
 }

@@ -33,7 +33,7 @@ fn unary(to: &mut Builder<'_>, op: &str, x: &Item) -> Item {
 
 /// A constant of one element, almost always the number asked for.
 fn number(to: &mut Builder<'_>, number: f32) -> Item {
-    let number = if to.random.one_in(24) { number * 1.25 } else { number };
+    let number = if to.random.one_in(12) { number * 1.25 } else { number };
     let rank = if to.random.one_in(4) { 1 } else { 0 };
     to.constant_as_given(Tensor::from_vec(&vec![1; rank], vec![number]).expect("one element"))
 }
@@ -220,12 +220,15 @@ fn products_of_one_tensor(to: &mut Builder<'_>) {
     let (inner, biased) = (x.shape[x.rank() - 1], to.random.one_in(2));
     for _ in 0..3 {
         let columns = 1 + to.random.below(3);
-        let weights = to.floats(&[inner, columns], -1.0, 1.0);
+        let elements = to.random.floats(inner * columns, -1.0, 1.0);
+        let weights =
+            to.constant_as_given(Tensor::from_vec(&[inner, columns], elements).expect("elements of the shape"));
         let mut shape = x.shape.clone();
         shape[x.rank() - 1] = columns;
         let product = to.float_node("MatMul", &[x.value, weights.value], &[], &shape);
         if biased {
-            let bias = to.floats(&[columns], -1.0, 1.0);
+            let elements = to.random.floats(columns, -1.0, 1.0);
+            let bias = to.constant_as_given(Tensor::from_vec(&[columns], elements).expect("elements of the shape"));
             either(to, "Add", &product, &bias);
         }
     }
