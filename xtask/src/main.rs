@@ -7,7 +7,9 @@ mod bench;
 mod docs;
 mod new_pass;
 mod node_tests;
+mod peers;
 mod tidy;
+mod venv;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,6 +50,8 @@ enum Task {
         #[arg(long, default_value_t = 600)]
         seconds: u64,
     },
+    /// Compare with the other ONNX optimizers: nodes, bytes, time, memory, and whether outputs are equal
+    Peers(peers::Peers),
     /// Run the ONNX backend tests of a folder (`<name>/model.onnx` and its data): round trip, engine before and after `@default`
     NodeTests {
         /// The folder
@@ -107,6 +111,7 @@ fn run_task() -> Result<()> {
             let limit = format!("-max_total_time={seconds}");
             run(Command::new("cargo").args(["+nightly", "fuzz", "run", &target, "--", &limit]).current_dir(&root))
         }
+        Task::Peers(task) => peers::run(&root, &task),
         Task::NodeTests { folder } => node_tests::node_tests(&root, &folder),
     }
 }
