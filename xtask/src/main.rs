@@ -5,6 +5,7 @@
 mod arguments;
 mod bench;
 mod docs;
+mod matrix;
 mod new_pass;
 mod node_tests;
 mod peers;
@@ -52,6 +53,8 @@ enum Task {
     },
     /// Compare with the other ONNX optimizers: nodes, bytes, time, memory, and whether outputs are equal
     Peers(peers::Peers),
+    /// Run the cases that are traps for rewrites through ONNX Runtime, as we and the other optimizers transform them
+    Matrix(matrix::Matrix),
     /// Run the ONNX backend tests of a folder (`<name>/model.onnx` and its data): round trip, engine before and after `@default`
     NodeTests {
         /// The folder
@@ -112,6 +115,7 @@ fn run_task() -> Result<()> {
             run(Command::new("cargo").args(["+nightly", "fuzz", "run", &target, "--", &limit]).current_dir(&root))
         }
         Task::Peers(task) => peers::run(&root, &task),
+        Task::Matrix(task) => matrix::run(&root, &task),
         Task::NodeTests { folder } => node_tests::node_tests(&root, &folder),
     }
 }

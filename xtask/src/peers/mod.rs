@@ -25,7 +25,7 @@ use measure::Cost;
 const OURS: &str = "gtt";
 
 /// The other optimizers, and the packages whose versions decide what they do.
-const PEERS: &[(&str, &[&str])] = &[
+pub(crate) const PEERS: &[(&str, &[&str])] = &[
     ("onnxsim", &["onnxsim", "onnxruntime"]),
     ("onnxslim", &["onnxslim", "onnxruntime"]),
     ("onnxoptimizer", &["onnxoptimizer"]),
