@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use gtt_ir::{Dialect, Model, text};
+use gtt_ir::{Def, Dialect, Model, ValueId, text};
+use gtt_ops::infer::{Types, without_derived_names};
 use gtt_rewrite::{Pipeline, Runner};
 use gtt_testkit::Case;
 use serde_json::{Map, Value};
@@ -96,6 +97,7 @@ fn write_models(root: &Path, work: &Path, task: &Matrix) -> Result<Vec<String>> 
         if model.dialect != Dialect::Onnx || !case.fails.is_empty() {
             continue;
         }
+        declare_outputs(&mut model);
         let name = if case.pass == "tests" { case.name.clone() } else { format!("{}.{}", case.pass, case.name) };
         write(&model, &work.join("original").join(format!("{name}.onnx")))?;
         let pipeline = Pipeline::parse(task.passes.as_ref().unwrap_or(&case.pipeline), &registry)?;
@@ -108,6 +110,19 @@ fn write_models(root: &Path, work: &Path, task: &Matrix) -> Result<Vec<String>> 
     }
     std::fs::write(work.join("extents.json"), serde_json::to_string(&extents)?)?;
     Ok(names)
+}
+
+/// ONNX asks for the types of outputs, the text form does not.
+fn declare_outputs(model: &mut Model) {
+    let types = Types::of(model);
+    let main = model.main_id();
+    let outputs: Vec<ValueId> = model.main().outputs().iter().map(|port| port.value).collect();
+    for value in outputs {
+        let known = model.main().value(value).ty.merged(&without_derived_names(types.get(main, value)));
+        if !matches!(model.main().value(value).def, Def::Const(_)) {
+            model.edit(main).set_type(value, known);
+        }
+    }
 }
 
 fn write(model: &Model, path: &Path) -> Result<()> {
