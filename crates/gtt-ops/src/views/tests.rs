@@ -145,3 +145,47 @@ fn convolutions_over_integers_have_their_weights_in_different_places() {
     assert_eq!(weights("QLinearConv", 8), Some(Some(3)));
     assert_eq!(weights("QLinearConv", 7), None);
 }
+
+#[test]
+fn old_broadcasting_is_told_from_new() {
+    let (model, id) = in_onnx("Add", 2, 1, &[("axis", Attr::Int(1)), ("broadcast", Attr::Int(1))]);
+    let view = onnx::Elementwise::of(model.main().node(id), 6);
+    assert_eq!(view.map(|view| view.one_way), Some(true));
+    assert_eq!(onnx::Elementwise::of(model.main().node(id), 7), None);
+}
+
+#[test]
+fn an_elementwise_op_with_too_few_operands_has_no_view() {
+    for (op, operands) in [("Add", 1), ("Relu", 2), ("Where", 2), ("Max", 0)] {
+        let (model, id) = in_onnx(op, operands, 1, &[]);
+        assert_eq!(onnx::Elementwise::of(model.main().node(id), 17), None, "{op}");
+    }
+}
+
+#[test]
+fn the_bounds_of_clip_are_attributes_and_then_operands() {
+    let (model, id) = in_onnx("Clip", 1, 1, &[("min", Attr::Float(0.5))]);
+    let clip = onnx::Clip::of(model.main().node(id), 10).map(|clip| (clip.min, clip.max));
+    assert_eq!(clip, Some((onnx::ClipBound::Fixed(0.5), onnx::ClipBound::Default)));
+    assert_eq!(onnx::Clip::of(model.main().node(id), 11), None);
+}
+
+#[test]
+fn whether_a_dropout_trains_depends_on_the_operator_set() {
+    let trains = |opset: i64, operands: usize, attrs: &[(&str, Attr)]| {
+        let (model, id) = in_onnx("Dropout", operands, 1, attrs);
+        onnx::Dropout::of(model.main().node(id), opset).map(|view| view.training)
+    };
+    assert_eq!(trains(6, 1, &[]), Some(Some(true)));
+    assert_eq!(trains(6, 1, &[("is_test", Attr::Int(1))]), Some(Some(false)));
+    assert_eq!(trains(10, 1, &[("ratio", Attr::Float(0.9))]), Some(Some(false)));
+    assert_eq!(trains(13, 2, &[]), Some(Some(false)));
+    assert_eq!(trains(13, 3, &[]), Some(None));
+}
+
+#[test]
+fn the_axis_of_softmax_was_another_one() {
+    let (model, id) = in_onnx("Softmax", 1, 1, &[]);
+    let axis = |opset: i64| onnx::Softmax::of(model.main().node(id), opset).map(|view| (view.axis, view.flattens));
+    assert_eq!((axis(12), axis(13)), (Some((1, true)), Some((-1, false))));
+}
