@@ -49,9 +49,9 @@ pub mod set_input_shape;
 pub mod simplify_arg_max;
 pub mod simplify_arithmetic;
 pub mod simplify_casts;
+pub mod simplify_reductions;
 pub mod simplify_sequences;
 pub mod simplify_shape_computations;
-pub mod simplify_reductions;
 pub mod simplify_transposes;
 pub mod simplify_views;
 pub mod simplify_where;
@@ -103,19 +103,16 @@ pub static PASSES: &[&PassInfo] = &[
     &resolve_cast_like::PASS,
     &rewrite_input_dtype::PASS,
     &round_weights::PASS,
+    &set_dim::PASS,
+    &set_input_shape::PASS,
     &simplify_arg_max::PASS,
     &simplify_arithmetic::PASS,
     &simplify_casts::PASS,
-    &simplify_shape_computations::PASS,
     &simplify_reductions::PASS,
-    &simplify_transposes::PASS,
-    &simplify_views::PASS,
-    &set_dim::PASS,
-    &set_input_shape::PASS,
-    &simplify_arithmetic::PASS,
-    &simplify_casts::PASS,
     &simplify_sequences::PASS,
     &simplify_shape_computations::PASS,
+    &simplify_transposes::PASS,
+    &simplify_views::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
     &split_gemm::PASS,
