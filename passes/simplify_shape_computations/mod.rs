@@ -29,7 +29,6 @@ pub static PASS: PassInfo = PassInfo {
     aliases: &[
         "eliminate_nop_expand",
         "eliminate_shape_gather",
-        "eliminate_shape_op",
         "eliminate_slice_after_shape",
         "fuse_concat_into_reshape",
     ],
