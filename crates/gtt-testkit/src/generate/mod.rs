@@ -1,7 +1,7 @@
 //! Random, typed, valid graphs of either dialect, the same for the same seed.
 //!
 //! They hold what passes meet: element-wise ops, convolutions with batch norms behind them (fused and unfused), matrix products,
-//! shape arithmetic, constants that are shared or equal, expressions of constants only, omitted operands, subgraphs with captures,
+//! shape arithmetic, constants that are shared or equal, expressions of constants only, omitted operands, subgraphs with captures, loops, sequences and functions,
 //! control edges, several outputs (some in the middle), inputs and constants as outputs, nodes that nothing uses. Every value
 //! has its fixed type declared, but in some ONNX models only the inputs have theirs, with named extents; values stay small enough
 //! for an engine to compare them.
@@ -263,7 +263,8 @@ impl Builder<'_> {
         let graph = self.model.graph(self.graph);
         let plain = |id: &NodeId| {
             let node = graph.node(*id);
-            node.attrs.graphs().next().is_none() && node.inputs.iter().any(Option::is_some)
+            let known = node.op.domain == Domain::ONNX || node.op.domain == Domain::TF;
+            known && node.attrs.graphs().next().is_none() && node.inputs.iter().any(Option::is_some)
         };
         let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).filter(plain).collect();
         if nodes.is_empty() {

@@ -1,6 +1,7 @@
 //! ONNX, operator set 17.
 
 mod algebra;
+mod flow;
 mod transformer;
 
 use gtt_ir::{Attr, Constant, DType, Dialect, NodeSpec, Op, Tensor, Type, ValueId};
@@ -35,6 +36,10 @@ fn step(to: &mut Builder<'_>) {
         return to.unknown();
     }
     match to.random.below(29) {
+    if to.random.one_in(50) {
+        return flow::motif(to);
+    }
+    match to.random.below(27) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
