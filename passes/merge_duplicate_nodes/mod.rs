@@ -7,8 +7,10 @@ use gtt_ops::Effects;
 use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, is_fed};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+mod group;
 mod key;
 
+use group::Group;
 use key::{ConstantKey, node_hash, same_node};
 
 /// Its description.
@@ -48,17 +50,15 @@ fn merge_constants(cx: &mut PassContext<'_>, id: GraphId, limit: usize) {
     let graph = cx.graph(id);
     let mut constants: Vec<ValueId> = graph.constants().map(|(value, _, _)| value).collect();
     constants.sort_by_key(|&value| (graph.rank(Site::Const(value)), value));
-    let mut groups: FxHashMap<ConstantKey, Vec<ValueId>> = FxHashMap::default();
+    let mut groups: FxHashMap<ConstantKey, Group> = FxHashMap::default();
     let mut pairs: Vec<(ValueId, ValueId)> = Vec::new();
     for &value in &constants {
         let Some(constant) = graph.value(value).constant() else { continue };
         if !constant.tensor.is_readable() || constant.tensor.byte_len() > limit || is_fed(graph, value) {
             continue;
         }
-        let group = groups.entry(ConstantKey::of(constant)).or_default();
-        match group.iter().find(|&&first| graph.tensor(first) == Some(&constant.tensor)) {
-            Some(&first) => pairs.push((first, value)),
-            None => group.push(value),
+        if let Some(first) = groups.entry(ConstantKey::of(constant)).or_default().equal_or_add(graph, value) {
+            pairs.push((first, value));
         }
     }
     let public = public_values(cx.graph(id));

@@ -304,3 +304,27 @@ fn parse_shape(text: &str) -> Result<Shape, &'static str> {
     };
     text.split(',').map(extent).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARAMS: &[Param] =
+        &[Param::new("name", Kind::Name, ""), Param { repeated: true, ..Param::new(Param::ANY, Kind::Int, "") }];
+
+    fn args(given: &[(&str, &str)]) -> Result<Args, ArgError> {
+        let arg =
+            |(name, value): &(&str, &str)| Arg { name: (*name).to_owned(), value: (*value).to_owned(), span: 0..0 };
+        Args::new(given.iter().map(arg).collect(), PARAMS)
+    }
+
+    #[test]
+    fn arguments_of_any_name_are_kept_in_order_and_checked() {
+        let found = args(&[("batch", "1"), ("name", "x"), ("seq", "128")]).expect("fit");
+        assert_eq!(found.any().collect::<Vec<_>>(), [("batch", "1"), ("seq", "128")]);
+        assert_eq!(found.any_ints().expect("fit"), [("batch".to_owned(), 1), ("seq".to_owned(), 128)]);
+        let error = |given: &[(&str, &str)]| args(given).expect_err("a mistake").message;
+        assert_eq!(error(&[("batch", "one")]), "`batch` expects an integer, found `one`");
+        assert_eq!(error(&[("batch", "1"), ("batch", "2")]), "`batch` is given more than once");
+    }
+}

@@ -96,6 +96,26 @@ fn freeze(cx: &mut PassContext<'_>) -> Result<(), Error> {
 }
 pass!(FREEZE, "freeze", { interface: Interface::DropsDefaults }, freeze);
 pass!(FREEZE_SILENTLY, "freeze_silently", {}, freeze);
+fn other_outputs(cx: &mut PassContext<'_>) -> Result<(), Error> {
+    let main = cx.model().main_id();
+    let value = cx.graph(main).outputs()[0].value;
+    let mut editor = cx.edit(main);
+    editor.clear_interface();
+    editor.add_output("only", value);
+    Ok(())
+}
+fn fewer_outputs(cx: &mut PassContext<'_>) -> Result<(), Error> {
+    let main = cx.model().main_id();
+    let port = cx.graph(main).outputs()[1].clone();
+    let mut editor = cx.edit(main);
+    editor.clear_interface();
+    editor.add_output(port.name, port.value);
+    Ok(())
+}
+pass!(DROP, "drop", { interface: Interface::DropsOutputs, idempotent: false }, fewer_outputs);
+pass!(DROP_SILENTLY, "drop_silently", { idempotent: false }, fewer_outputs);
+pass!(DROP_AND_RENAME, "drop_and_rename", { interface: Interface::DropsOutputs, idempotent: false }, other_outputs);
+pass!(CUT, "cut", { interface: Interface::Changes, idempotent: false }, other_outputs);
 pass!(LOSSY, "lossy", { numerics: Numerics::Lossy, dialects: &[Dialect::Tf] }, |_| Ok(()));
 static TICKS: AtomicU32 = AtomicU32::new(0);
 pass!(TICK, "tick", { idempotent: false }, |cx| {
@@ -124,6 +144,10 @@ fn registry() -> Registry {
         &RETYPE,
         &FREEZE,
         &FREEZE_SILENTLY,
+        &DROP,
+        &DROP_SILENTLY,
+        &DROP_AND_RENAME,
+        &CUT,
         &LOSSY,
         &TICK,
         &ALWAYS,
@@ -268,6 +292,26 @@ fn types_of_inputs_do_not_change_silently() {
         run("retype").1.expect_err("a bug").to_string(),
         "bug in pass `retype`: it changed the model's interface: input `x` was f32[2] and is now f32[9,9]"
     );
+}
+
+#[test]
+fn only_a_pass_that_says_so_drops_outputs_or_changes_all_of_them() {
+    let source = "model onnx {\"\": 17}
+        graph main(x: f32[2]) -> (y, z) {
+          y = Neg(x)
+          z = Abs(x)
+        }";
+    let run = |pass: &str| {
+        let mut model = text::parse(source).expect("sound");
+        let report = Runner::new().run(&mut model, &pipeline(pass)).map_err(|error| error.to_string())?;
+        assert_eq!(outcomes(&report), [Outcome::Changed]);
+        Ok(model.main().outputs().iter().map(|port| port.name.to_string()).collect::<Vec<_>>())
+    };
+    let bug = |pass: &str, what: &str| Err(format!("bug in pass `{pass}`: it changed the model's interface: {what}"));
+    assert_eq!(run("drop_silently"), bug("drop_silently", "output `z` stands where output `y` was"));
+    assert_eq!(run("drop_and_rename"), bug("drop_and_rename", "output `only` is new"));
+    assert_eq!(run("drop"), Ok(vec!["z".to_owned()]));
+    assert_eq!(run("cut"), Ok(vec!["only".to_owned()]));
 }
 
 #[test]
