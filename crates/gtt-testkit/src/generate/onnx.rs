@@ -35,11 +35,10 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(29) {
     if to.random.one_in(50) {
         return flow::motif(to);
     }
-    match to.random.below(27) {
+    match to.random.below(29) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
