@@ -96,8 +96,8 @@ pub(crate) struct Feeding {
 #[command(next_help_heading = "Running")]
 pub(crate) struct Comparing {
     /// How far outputs may differ, as a share of their largest value, instead of what the passes promise; 0 asks for identical
-    /// ones
-    #[arg(long, value_name = "X", value_parser = share)]
+    /// ones. Without it, what lossy passes did to outputs is measured and not judged
+    #[arg(long, visible_alias = "max-error", value_name = "X", value_parser = share)]
     pub tolerance: Option<f64>,
     /// Accept what the engine cannot check
     #[arg(long)]

@@ -22,6 +22,9 @@ pub enum Tolerance {
         /// Units in the last place, of each element.
         ulps: u32,
     },
+    /// As far as they like: the figures are what is asked for. NaN and infinities must still be in the same places, and element
+    /// types and shapes match; integers may differ as well.
+    Unlimited,
 }
 
 impl Tolerance {
@@ -33,6 +36,7 @@ impl Tolerance {
     /// The wider of two.
     pub fn max(self, other: Self) -> Self {
         match (self, other) {
+            (Tolerance::Unlimited, _) | (_, Tolerance::Unlimited) => Tolerance::Unlimited,
             (Tolerance::Exact, wider) | (wider, Tolerance::Exact) => wider,
             (Tolerance::Close { relative: a, ulps: x }, Tolerance::Close { relative: b, ulps: y }) => {
                 Tolerance::Close { relative: a.max(b), ulps: x.max(y) }
@@ -49,6 +53,8 @@ pub enum Verdict {
     Equal,
     /// Some do not.
     Different,
+    /// Nothing was judged: there was no limit, both ran, and the figures say how far they lie apart.
+    Measured,
     /// Nobody knows: the reasons say what stood in the way.
     NotChecked {
         /// Distinct reasons.
@@ -94,6 +100,8 @@ pub struct OutputComparison {
     pub max_ulps: u64,
     /// Share of rows (along the last axis) whose largest element is at the same place; floats with more than one element a row.
     pub argmax_agreement: Option<f64>,
+    /// Cosine of the angle between both, as vectors of their finite elements; none where one of them is 0.
+    pub cosine: Option<f64>,
     /// The output tells little about the model: no element is finite, or all are the same.
     pub degenerate: Option<String>,
     /// No element is finite, or there is none: whatever it equals, it proves nothing.
@@ -155,6 +163,7 @@ fn compare_output(name: &Name, expected: &Tensor, found: &Tensor, tolerance: Tol
         max_rel: 0.0,
         max_ulps: 0,
         argmax_agreement: None,
+        cosine: None,
         degenerate: None,
         says_nothing: false,
     };
@@ -172,7 +181,7 @@ fn compare_output(name: &Name, expected: &Tensor, found: &Tensor, tolerance: Tol
         (Some(a), Some(b)) => floats(&mut output, expected, &a, &b, tolerance),
         _ => discrete(&mut output, expected, found),
     }
-    output.equal = output.mismatches == 0;
+    output.equal = output.mismatches == 0 || tolerance == Tolerance::Unlimited && !expected.dtype().is_float();
     output
 }
 
@@ -180,7 +189,7 @@ fn floats(output: &mut OutputComparison, expected: &Tensor, a: &[f64], b: &[f64]
     let dtype = expected.dtype();
     let scale = a.iter().filter(|x| x.is_finite()).fold(0.0f64, |scale, x| scale.max(x.abs()));
     let (relative, ulps) = match tolerance {
-        Tolerance::Exact => (0.0, 0),
+        Tolerance::Exact | Tolerance::Unlimited => (0.0, 0),
         Tolerance::Close { relative, ulps } => (relative.max(narrow_floor(dtype)), ulps),
     };
     output.identical = true;
@@ -193,7 +202,8 @@ fn floats(output: &mut OutputComparison, expected: &Tensor, a: &[f64], b: &[f64]
             let difference = (x - y).abs();
             output.max_abs = output.max_abs.max(difference);
             output.max_ulps = output.max_ulps.max(ulp_distance(dtype, x, y));
-            tolerance != Tolerance::Exact && difference <= relative * scale + f64::from(ulps) * ulp(dtype, x)
+            tolerance == Tolerance::Unlimited
+                || tolerance != Tolerance::Exact && difference <= relative * scale + f64::from(ulps) * ulp(dtype, x)
         };
         if !within {
             output.mismatches += 1;
@@ -212,6 +222,7 @@ fn floats(output: &mut OutputComparison, expected: &Tensor, a: &[f64], b: &[f64]
         let same = a.chunks(row).zip(b.chunks(row)).filter(|(a, b)| argmax(a) == argmax(b)).count();
         output.argmax_agreement = Some(same as f64 / rows as f64);
     }
+    output.cosine = cosine(a, b);
     output.degenerate = degenerate(a);
     output.says_nothing = !a.iter().any(|x| x.is_finite());
 }
@@ -274,6 +285,18 @@ fn degenerate(elements: &[f64]) -> Option<String> {
     let same = elements.len() > 1 && elements.iter().all(|x| *x == elements[0]);
     let infinite = elements.iter().all(|x| !x.is_finite());
     (same || infinite).then(|| if infinite { "no element is finite" } else { "all elements are the same" }.to_owned())
+}
+
+fn cosine(a: &[f64], b: &[f64]) -> Option<f64> {
+    let (mut dot, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
+    for (x, y) in a.iter().zip(b).filter(|(x, y)| x.is_finite() && y.is_finite()) {
+        dot += x * y;
+        of_a += x * x;
+        of_b += y * y;
+    }
+    // Taken apart so that neither product leaves the range.
+    let lengths = of_a.sqrt() * of_b.sqrt();
+    (lengths > 0.0 && lengths.is_finite()).then(|| (dot / lengths).clamp(-1.0, 1.0))
 }
 
 /// First place of the largest element; NaN is never the largest.
@@ -385,6 +408,18 @@ mod tests {
         assert!(output.equal && !output.identical);
         assert_eq!(output.max_ulps, 2);
         assert!(!check(reference, off, Tolerance::Exact).equal);
+    }
+
+    #[test]
+    fn without_a_limit_only_finite_differences_are_accepted() {
+        let measured = check(floats(&[3.0, 4.0]), floats(&[4.0, 3.0]), Tolerance::Unlimited);
+        assert!(measured.equal && !measured.identical);
+        assert_eq!((measured.max_abs, measured.max_rel, measured.argmax_agreement), (1.0, 0.25, Some(0.0)));
+        assert_eq!(measured.cosine, Some(24.0 / 25.0));
+        assert!(!check(floats(&[3.0, 4.0]), floats(&[3.0, f32::INFINITY]), Tolerance::Unlimited).equal);
+        assert!(!check(floats(&[3.0]), floats(&[3.0, 4.0]), Tolerance::Unlimited).equal);
+        let places = check(Tensor::vector(&[3i64]), Tensor::vector(&[4i64]), Tolerance::Unlimited);
+        assert!(places.equal && places.mismatches == 1);
     }
 
     #[test]

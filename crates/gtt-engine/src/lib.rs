@@ -18,7 +18,7 @@ mod npz;
 pub mod tract;
 pub mod verify;
 
-pub use compare::{Comparison, Tolerance, Verdict};
+pub use compare::{Comparison, OutputComparison, Tolerance, Verdict};
 pub use engine::{Elapsed, Engine, EngineError, LoadOptions, Mode, ModelFile, Prepared, Trust};
 pub use feeds::{Bindings, Feeds, InputSpec};
 #[cfg(feature = "tract")]

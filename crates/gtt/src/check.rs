@@ -145,17 +145,12 @@ impl Checker {
         Ok(Self { engine: Tract, reference, feeds, outputs, options: options.clone() })
     }
 
-    /// Compares a model with the reference. It must have the same inputs and outputs.
+    /// Compares a model with the reference. It must have the same inputs and outputs. If `numerics` is lossy and the options give
+    /// no tolerance, the differences are measured ([`Verdict::Measured`]); what was finite must still be.
     pub fn check(&self, model: &Model, numerics: Numerics) -> Result<Verification, Error> {
-        let (tolerance, lossy) = match (self.options.tolerance, tolerance(numerics)) {
-            (Some(tolerance), _) => (tolerance, false),
-            (None, Some(tolerance)) => (tolerance, false),
-            (None, None) => (Tolerance::close(ROUNDING), true),
-        };
-        if lossy {
-            let reason = "the pipeline changes values by design, so no tolerance follows from it: give one".to_owned();
-            return Ok(Verification::not_checked(&self.engine, tolerance, vec![reason]));
-        }
+        // What changes values by design is measured, not judged, unless somebody says how far it may go.
+        let promised = || tolerance(numerics).unwrap_or(Tolerance::Unlimited);
+        let tolerance = self.options.tolerance.unwrap_or_else(promised);
         if let Some(reason) = self.other_interface(model) {
             return Ok(Verification::not_checked(&self.engine, tolerance, vec![reason]));
         }
@@ -324,6 +319,7 @@ fn merge(mut whole: Verification, part: Verification) -> Verification {
             Verdict::NotChecked { reasons }
         }
         (refused @ Verdict::NotChecked { .. }, _) | (_, refused @ Verdict::NotChecked { .. }) => refused,
+        (Verdict::Measured, _) | (_, Verdict::Measured) => Verdict::Measured,
         (Verdict::Equal, Verdict::Equal) => Verdict::Equal,
     };
     whole.sets.extend(part.sets);
@@ -340,13 +336,13 @@ fn engine_error(error: EngineError) -> Error {
 }
 
 impl Optimized {
-    /// Runs the model before and after, and fails unless the outputs are proven equal: [`ErrorKind::Different`] when they are
-    /// not, [`ErrorKind::NotChecked`] when the engine is not known to compute the model rightly (unless
+    /// Runs the model before and after, and fails unless the outputs are proven equal, or were measured because the passes change
+    /// them by design and no tolerance was given: [`ErrorKind::Different`] when they are not, [`ErrorKind::NotChecked`] when the engine is not known to compute the model rightly (unless
     /// [`VerifyOptions::allow_unchecked`]).
     pub fn verify(mut self, options: &VerifyOptions) -> Result<Self, Error> {
         let verification = self.check(options)?;
         match &verification.verdict {
-            Verdict::Equal => {}
+            Verdict::Equal | Verdict::Measured => {}
             Verdict::Different => return Err(Error::new(ErrorKind::Different, describe_difference(&verification))),
             Verdict::NotChecked { .. } if options.allow_unchecked => {}
             Verdict::NotChecked { reasons } => {

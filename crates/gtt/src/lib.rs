@@ -52,7 +52,7 @@ pub use format::Format;
 #[cfg(feature = "tract")]
 pub use gtt_engine::bench::{BenchReport, Finding, Ratio, Timing};
 #[cfg(feature = "tract")]
-pub use gtt_engine::{Tolerance, Verdict, Verification};
+pub use gtt_engine::{OutputComparison, Tolerance, Verdict, Verification};
 pub use gtt_ir as ir;
 pub use gtt_ops as ops;
 pub use gtt_rewrite as rewrite;

@@ -21,7 +21,7 @@ impl Oracle for Engine {
             Err(error) => return Judgement::NotChecked(error.to_string()),
         };
         match &verification.verdict {
-            Verdict::Equal => Judgement::Equal,
+            Verdict::Equal | Verdict::Measured => Judgement::Equal,
             Verdict::NotChecked { reasons } => Judgement::NotChecked(reasons.join("; ")),
             Verdict::Different => Judgement::Different(gtt::describe_difference(&verification)),
         }

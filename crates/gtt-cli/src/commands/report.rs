@@ -349,6 +349,17 @@ pub(crate) fn verdict(verification: &Verification) -> String {
             let what = gtt::describe_difference(verification);
             let _ = writeln!(text, "{head}  {}: {what}; {}", styled(BAD, "outputs differ"), verification.engine);
         }
+        Verdict::Measured => {
+            let _ = writeln!(
+                text,
+                "{head}  outputs {} on {sets} {} of inputs ({}): the passes change values by design, --max-error sets a limit; {}",
+                styled(GOOD, "measured"),
+                if sets == 1 { "set" } else { "sets" },
+                labels.join("; "),
+                verification.engine
+            );
+            measured(&mut text, verification);
+        }
         Verdict::NotChecked { reasons } => {
             let _ = writeln!(text, "{head}  {}: {}", styled(WARN, "not checked"), listed(reasons));
         }
@@ -359,12 +370,50 @@ pub(crate) fn verdict(verification: &Verification) -> String {
     text
 }
 
+/// The largest differences of each output over all sets.
+fn measured(text: &mut String, verification: &Verification) {
+    let all = || verification.sets.iter().flat_map(|set| &set.comparison.outputs);
+    let outputs = verification.sets.first().map_or(&[][..], |set| &set.comparison.outputs);
+    for output in outputs {
+        let of_output = || all().filter(|other| other.name == output.name);
+        let largest = |figure: fn(&gtt::OutputComparison) -> f64| of_output().map(figure).fold(0.0, f64::max);
+        let _ = write!(text, "          `{}`: ", output.name);
+        if of_output().all(|output| output.identical) {
+            text.push_str("identical\n");
+            continue;
+        }
+        // Integers and text: how far apart they are says nothing.
+        let mismatches: usize = of_output().map(|output| output.mismatches).sum();
+        if mismatches > 0 {
+            let elements: usize = of_output().map(|output| output.elements).sum();
+            let _ = writeln!(text, "differs in {} of {} elements", count(mismatches as u64), count(elements as u64));
+            continue;
+        }
+        let _ = write!(
+            text,
+            "largest difference {:.1e}, {:.1e} of the largest value",
+            largest(|output| output.max_abs),
+            largest(|output| output.max_rel)
+        );
+        if let Some(cosine) = of_output().filter_map(|output| output.cosine).reduce(f64::min) {
+            let _ = write!(text, ", cosine {cosine:.6}");
+        }
+        let agreements: Vec<f64> = of_output().filter_map(|output| output.argmax_agreement).collect();
+        if !agreements.is_empty() {
+            let share = agreements.iter().sum::<f64>() / agreements.len() as f64;
+            let _ = write!(text, ", the largest element at the same place in {:.1} % of rows", 100.0 * share);
+        }
+        text.push('\n');
+    }
+}
+
 fn difference(largest: f64, verification: &Verification) -> String {
     if largest == 0.0 {
         return "identical".to_owned();
     }
     let allowed = match verification.tolerance {
         gtt::Tolerance::Exact => "0".to_owned(),
+        gtt::Tolerance::Unlimited => "any".to_owned(),
         gtt::Tolerance::Close { relative, .. } => format!("{relative:.0e}"),
     };
     format!("largest difference {largest:.1e} of the largest value, {allowed} allowed")

@@ -22,7 +22,7 @@ pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
         output::emit(&report::verdict(&verification))?;
     }
     Ok(match verification.verdict {
-        Verdict::Equal => Outcome::Ok,
+        Verdict::Equal | Verdict::Measured => Outcome::Ok,
         Verdict::Different => Outcome::Different,
         Verdict::NotChecked { .. } if args.comparing.allow_unchecked => Outcome::Ok,
         Verdict::NotChecked { .. } => Outcome::NotChecked,
