@@ -41,6 +41,7 @@ pub mod remove_zero_bias;
 pub mod remove_zero_padding;
 pub mod rename_input_output;
 pub mod rename_nodes;
+pub mod replace_bool_where;
 pub mod resolve_cast_like;
 pub mod rewrite_input_dtype;
 pub mod round_weights;
@@ -100,6 +101,7 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_zero_padding::PASS,
     &rename_input_output::PASS,
     &rename_nodes::PASS,
+    &replace_bool_where::PASS,
     &resolve_cast_like::PASS,
     &rewrite_input_dtype::PASS,
     &round_weights::PASS,
