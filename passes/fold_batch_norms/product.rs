@@ -211,7 +211,9 @@ impl Product {
 const NOT_UNDERSTOOD: Decline = Decline::Because(std::borrow::Cow::Borrowed("the product is not understood"));
 
 fn weights<'a>(cx: &RuleContext<'a>, value: ValueId) -> Result<&'a Tensor, Decline> {
-    cx.tensor(value).ok_or(Decline::because("the weights are not constant"))
+    let weights = cx.tensor(value).ok_or(Decline::because("the weights are not constant"))?;
+    require!(!weights.is_empty(), "the product is not understood");
+    Ok(weights)
 }
 
 fn matrix_layout(weights: &Tensor, transposed: bool) -> Result<(usize, Layout), Decline> {

@@ -74,13 +74,29 @@ pub(crate) fn contracted(
     offset: &[f64],
     channels: usize,
 ) -> Result<Vec<f64>, Decline> {
-    let elements = weights.to_f64s().ok_or(Decline::because("the weights are not float"))?;
     let each = |layout| Runs::new(layout).flat_map(|run: Run| (0..run.length).map(move |at| run.at(at)));
+    let places = each(layout).zip(each(inputs)).map(|(channel, input)| (channel, offset[input]));
     let mut sums = vec![0.0; channels];
-    for ((element, channel), input) in elements.into_iter().zip(each(layout)).zip(each(inputs)) {
-        sums[channel] += element * offset[input];
+    let read = match weights.dtype() {
+        DType::F32 => add::<4>(weights, places, &mut sums, |x| f32::from_le_bytes(x).into()),
+        DType::F64 => add::<8>(weights, places, &mut sums, f64::from_le_bytes),
+        DType::F16 => add::<2>(weights, places, &mut sums, |x| f16::from_le_bytes(x).into()),
+        DType::BF16 => add::<2>(weights, places, &mut sums, |x| bf16::from_le_bytes(x).into()),
+        _ => None,
+    };
+    read.map(|()| sums).ok_or_else(|| Decline::because("the weights are not float"))
+}
+
+fn add<const N: usize>(
+    weights: &Tensor,
+    places: impl Iterator<Item = (usize, f64)>,
+    sums: &mut [f64],
+    read: impl Fn([u8; N]) -> f64,
+) -> Option<()> {
+    for (element, (channel, offset)) in weights.bytes()?.as_chunks::<N>().0.iter().zip(places) {
+        sums[channel] += read(*element) * offset;
     }
-    Ok(sums)
+    Some(())
 }
 
 /// Elements that follow each other.

@@ -57,8 +57,9 @@ impl Rule for AutomaticPadding {
             }
         };
         let pads = pads.ok_or(Decline::because("the extents are not known"))?;
-        let whole = |(at, amount): (usize, &i64)| *amount < windows.kernel[at % windows.kernel.len()];
-        require!(!windows.pool || pads.iter().enumerate().all(whole), "the padding is as large as a window");
+        let kernel = windows.kernel.iter().cycle();
+        let smaller = pads.iter().zip(kernel).all(|(amount, extent)| amount < extent);
+        require!(!windows.pool || smaller, "the padding is as large as a window");
         let mut rewrite = Rewrite::new();
         let padded = NewNode::like(id, node).without_attr("auto_pad").attr("pads", Attr::Ints(pads));
         let padded = rewrite.node(padded);
