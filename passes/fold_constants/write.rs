@@ -1,6 +1,6 @@
 //! Writing known results as constants.
 
-use gtt_ir::{Attr, ConstOrigin, Constant, Dialect, GraphId, Name, NodeId, NodeSpec, Op, Site, Type, Use, ValueId};
+use gtt_ir::{Attr, ConstOrigin, Constant, Dialect, GraphId, Name, NodeId, NodeSpec, Op, Site, Type, ValueId};
 use gtt_rewrite::PassContext;
 use smallvec::SmallVec;
 
@@ -70,14 +70,11 @@ fn write(cx: &mut PassContext<'_>, id: GraphId, node: NodeId, slot: usize, value
     let name = graph.value(value).name.clone();
     let tensor = result.tensor.clone();
     if dialect == Dialect::Onnx {
-        let output = graph.value(value).uses().iter().any(|used| matches!(used, Use::Output { .. }));
-        // An output needs a node that computes it.
-        let (origin, rank) =
-            if output { (ConstOrigin::ConstantNode, rank) } else { (ConstOrigin::Initializer, u32::MAX) };
         let mut editor = cx.edit(id);
         // The constant takes over the name; the old value is about to go.
         editor.set_value_name(value, Name::from(format!("{name}.folded")));
-        let constant = editor.add_constant(name, Constant { tensor, origin, rank, meta: None });
+        let constant = editor
+            .add_constant(name, Constant { tensor, origin: ConstOrigin::Initializer, rank: u32::MAX, meta: None });
         editor.replace_uses(value, constant);
         return;
     }
