@@ -5,6 +5,7 @@
 mod arguments;
 mod bench;
 mod docs;
+mod idempotent;
 mod matrix;
 mod new_pass;
 mod node_tests;
@@ -55,10 +56,46 @@ enum Task {
     Peers(peers::Peers),
     /// Run the cases that are traps for rewrites through ONNX Runtime, as we and the other optimizers transform them
     Matrix(matrix::Matrix),
+    /// Run every pass and preset on random graphs, under all contracts; says which rules rewrote something
+    FuzzPasses {
+        /// How many graphs, over all pipelines
+        #[arg(long, default_value_t = 200_000)]
+        count: u64,
+        /// Threads; all cores if not given
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// The first seed
+        #[arg(long, default_value_t = 1_000_000)]
+        seed: u64,
+        /// Only this pipeline
+        #[arg(long)]
+        pipeline: Option<String>,
+    },
+    /// Transform models twice, and what came out again: the same bytes every time
+    Idempotent {
+        /// Our binary; built with `--release` if it is not given
+        #[arg(long)]
+        gtt: Option<PathBuf>,
+        /// What it runs
+        #[arg(long, default_value = "@default")]
+        passes: String,
+        /// The models
+        #[arg(required = true)]
+        models: Vec<PathBuf>,
+    },
     /// Run the ONNX backend tests of a folder (`<name>/model.onnx` and its data): round trip, engine before and after `@default`
     NodeTests {
         /// The folder
         folder: PathBuf,
+        /// Every single pass alone and `@default`: expected outputs come out wherever the original's do
+        #[arg(long)]
+        each_pass: bool,
+        /// With `--each-pass`: ONNX Runtime of this Python environment, besides the embedded engine
+        #[arg(long)]
+        onnxruntime: Option<PathBuf>,
+        /// With `--each-pass`: not in the embedded engine
+        #[arg(long)]
+        no_tract: bool,
     },
 }
 
@@ -116,7 +153,20 @@ fn run_task() -> Result<()> {
         }
         Task::Peers(task) => peers::run(&root, &task),
         Task::Matrix(task) => matrix::run(&root, &task),
-        Task::NodeTests { folder } => node_tests::node_tests(&root, &folder),
+        Task::FuzzPasses { count, jobs, seed, pipeline } => {
+            let mut command = Command::new("cargo");
+            // Optimized like the engine below it, with assertions.
+            command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2").args(["run", "-q", "-p", "gtt-passes"]);
+            command.args(["--example", "fuzz_passes", "--"]).args([count, seed].map(|number| number.to_string()));
+            command
+                .arg(jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).to_string());
+            run(command.args(pipeline).current_dir(&root))
+        }
+        Task::Idempotent { gtt, passes, models } => idempotent::idempotent(&root, gtt.as_deref(), &passes, &models),
+        Task::NodeTests { folder, each_pass: true, onnxruntime, no_tract } => {
+            node_tests::each_pass(&root, &folder, onnxruntime.as_deref(), !no_tract)
+        }
+        Task::NodeTests { folder, .. } => node_tests::node_tests(&root, &folder),
     }
 }
 

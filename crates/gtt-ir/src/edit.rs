@@ -493,7 +493,13 @@ impl<'m> Editor<'m> {
         let graph = &mut self.model.graphs[self.graph];
         match used {
             Use::Operand { node, slot } => graph.nodes[node].inputs[slot as usize] = Some(new),
-            Use::Output { index } => graph.outputs[index as usize].value = new,
+            Use::Output { index } => {
+                graph.outputs[index as usize].value = new;
+                // A file must say what type an output has.
+                if graph.values[new].ty == Type::Unknown {
+                    graph.values[new].ty = graph.values[old].ty.clone();
+                }
+            }
             Use::Input { index } => graph.inputs[index as usize].value = new,
             Use::Control { node } => {
                 let readers_own = |site: &Site| *site == Site::Node(node) || graph.nodes[node].control.contains(site);

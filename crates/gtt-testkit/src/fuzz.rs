@@ -7,7 +7,7 @@ use gtt_ir::{Def, Dialect, Dim, Model, NodeId, Type, text};
 use gtt_ops::infer::Types;
 use gtt_rewrite::Pipeline;
 
-use crate::check::{Failure, check_model};
+use crate::check::{Failure, Outcome, check_model};
 use crate::generate::{Options, random_model};
 use crate::kit::Kit;
 
@@ -20,24 +20,31 @@ pub fn fuzz(kit: &Kit, pipeline: &str, seeds: Range<u64>) -> Result<(), Failure>
             continue;
         }
         for seed in seeds.clone() {
-            let model = random_model(seed, &Options::new(dialect));
-            let Err(failure) = attempt(kit, &model, pipeline) else { continue };
-            // The same contract must stay broken, or shrinking would wander off to another failure.
-            let kind = |failure: &Failure| failure.0.chars().take(40).collect::<String>();
-            let same = |other: Failure| kind(&other) == kind(&failure);
-            let small = shrink(&model, |model| attempt(kit, model, pipeline).is_err_and(same));
-            let failure = attempt(kit, &small, pipeline).err().unwrap_or(failure);
-            let text = text::print(&small);
-            return Err(Failure(format!("seed {seed}: {failure}\n\nthe shrunk graph:\n// RUN: {pipeline}\n{text}")));
+            fuzz_one(kit, pipeline, dialect, seed)?;
         }
     }
     Ok(())
 }
 
-fn attempt(kit: &Kit, model: &Model, pipeline: &str) -> Result<(), Failure> {
-    let checked = catch_unwind(AssertUnwindSafe(|| {
-        check_model(kit, model, pipeline, &crate::generate::extents(model)).map(drop)
-    }));
+/// Runs a pipeline on the random graph of one seed, under all contracts. A failure, a panic included, is shrunk, and printed as
+/// text that can be made a case.
+pub fn fuzz_one(kit: &Kit, pipeline: &str, dialect: Dialect, seed: u64) -> Result<Outcome, Failure> {
+    let model = random_model(seed, &Options::new(dialect));
+    let failure = match attempt(kit, &model, pipeline) {
+        Ok(outcome) => return Ok(outcome),
+        Err(failure) => failure,
+    };
+    // The same contract must stay broken, or shrinking would wander off to another failure.
+    let kind = |failure: &Failure| failure.0.chars().take(40).collect::<String>();
+    let same = |other: Failure| kind(&other) == kind(&failure);
+    let small = shrink(&model, |model| attempt(kit, model, pipeline).is_err_and(same));
+    let failure = attempt(kit, &small, pipeline).err().unwrap_or(failure);
+    let text = text::print(&small);
+    Err(Failure(format!("seed {seed}: {failure}\n\nthe shrunk graph:\n// RUN: {pipeline}\n{text}")))
+}
+
+fn attempt(kit: &Kit, model: &Model, pipeline: &str) -> Result<Outcome, Failure> {
+    let checked = catch_unwind(AssertUnwindSafe(|| check_model(kit, model, pipeline, &[])));
     checked.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned();
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()));

@@ -47,7 +47,7 @@ pub mod synthetic;
 
 pub use case::{Case, CaseError};
 pub use check::{Failure, Outcome, check_model, run_case};
-pub use fuzz::{fuzz, shrink};
+pub use fuzz::{fuzz, fuzz_one, shrink};
 pub use kit::{Codec, Judgement, Kit, Oracle};
 pub use suite::{Snapshot, Suite};
 

@@ -261,14 +261,14 @@ fn tract(gtt: &Path, model: &Path, target: &Path, feeds: &Path) -> Option<String
     Some(found["verdict"].as_str().or(found["verdict"]["kind"].as_str())?.to_owned())
 }
 
-fn release_binary(root: &Path) -> Result<PathBuf> {
+pub(crate) fn release_binary(root: &Path) -> Result<PathBuf> {
     let gtt = root.join("target/release/gtt");
     super::run(Command::new("cargo").args(["build", "--release", "-q", "-p", "gtt-cli"]).current_dir(root))?;
     Ok(gtt)
 }
 
 /// The last folder and the file.
-fn title(model: &Path) -> String {
+pub(crate) fn title(model: &Path) -> String {
     let name = |path: Option<&Path>| path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let file = name(Some(model)).unwrap_or_default();
     match name(model.parent()) {
