@@ -155,9 +155,11 @@ impl Plan {
         let mut has_mask = false;
         let mut weights = 0;
         for (_, float) in operands_half() {
-            let Some(fit) = self.fit(pass, model, flow, float) else {
-                continue;
-            };
+            let (root, value) = flow.floats[float].root;
+            if matches!(model.graph(root).value(value).def, Def::Input { default: Some(_) }) {
+                return Err(Some("the caller may override an initializer that it reads"));
+            }
+            let Some(fit) = self.fit(pass, model, flow, float) else { continue };
             if fit.is_beyond {
                 return Err(Some("a constant is beyond float16"));
             }
