@@ -26,7 +26,7 @@ impl Calls {
     }
 
     /// The functions that are called in a graph or in those inside of it.
-    pub(super) fn from_graph(&self, model: &Model, graph: GraphId) -> Vec<usize> {
+    pub(super) fn called_in(&self, model: &Model, graph: GraphId) -> Vec<usize> {
         let nodes = model.nested(graph).into_iter().flat_map(|graph| model.graph(graph).nodes());
         nodes.filter_map(|(_, node)| self.get(node)).collect()
     }
@@ -57,7 +57,7 @@ impl Inlining {
     pub(super) fn of(model: &Model) -> Self {
         let calls = Calls::of(model);
         let callees: Vec<Vec<usize>> =
-            model.functions.iter().map(|function| calls.from_graph(model, function.graph)).collect();
+            model.functions.iter().map(|function| calls.called_in(model, function.graph)).collect();
         let size = |function: &Function| {
             model.nested(function.graph).into_iter().map(|graph| model.graph(graph).node_count()).sum()
         };

@@ -55,10 +55,10 @@ fn drop_functions(cx: &mut PassContext<'_>) {
     let model = cx.model();
     let calls = Calls::of(model);
     let mut needed = vec![false; model.functions.len()];
-    let mut work: Vec<usize> = calls.from_graph(model, model.main_id());
+    let mut work: Vec<usize> = calls.called_in(model, model.main_id());
     while let Some(function) = work.pop() {
         if !std::mem::replace(&mut needed[function], true) {
-            work.extend(calls.from_graph(model, model.functions[function].graph));
+            work.extend(calls.called_in(model, model.functions[function].graph));
         }
     }
     for (at, needed) in needed.iter_mut().enumerate() {

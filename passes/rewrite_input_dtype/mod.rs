@@ -70,7 +70,7 @@ impl Pass for RewriteInputDtype {
             let (before, name) = (value.ty.clone(), value.name.clone());
             let after = Type::Tensor { dtype: Some(self.to), shape: before.shape().cloned() };
             let cast = names.value(&format!("{name}_cast"));
-            let spec = NodeSpec::new(Op::onnx("Cast"), names.node(&cast)).attr("to", Attr::Int(number.into()));
+            let spec = NodeSpec::new(Op::onnx("Cast"), names.node(&cast)).attr("to", Attr::Int(number));
             let mut editor = cx.edit(main);
             editor.set_type(input, after);
             let node = editor.add_node(spec.output(cast, before));

@@ -64,10 +64,10 @@ impl Pass for SetInputShape {
                     for (before, now) in before.iter().zip(shape) {
                         match (before, now.known()) {
                             (Dim::Known(before), Some(now)) => retyping.contradicts |= *before != now,
-                            (Dim::Symbol(symbol), Some(now)) => {
-                                if retyping.dims.insert(symbol.clone(), now).is_some_and(|other| other != now) {
-                                    return fail(&format!("`{symbol}` would be two extents"));
-                                }
+                            (Dim::Symbol(symbol), Some(now))
+                                if retyping.dims.insert(symbol.clone(), now).is_some_and(|other| other != now) =>
+                            {
+                                return fail(&format!("`{symbol}` would be two extents"));
                             }
                             _ => {}
                         }
