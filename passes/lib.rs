@@ -42,6 +42,8 @@ pub mod remove_zero_padding;
 pub mod rename_input_output;
 pub mod rename_nodes;
 pub mod replace_bool_where;
+pub mod replace_einsum;
+pub mod replace_gathers_with_split;
 pub mod resolve_cast_like;
 pub mod rewrite_input_dtype;
 pub mod round_weights;
@@ -102,6 +104,8 @@ pub static PASSES: &[&PassInfo] = &[
     &rename_input_output::PASS,
     &rename_nodes::PASS,
     &replace_bool_where::PASS,
+    &replace_einsum::PASS,
+    &replace_gathers_with_split::PASS,
     &resolve_cast_like::PASS,
     &rewrite_input_dtype::PASS,
     &round_weights::PASS,

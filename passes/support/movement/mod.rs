@@ -139,6 +139,12 @@ impl Movement {
         self
     }
 
+    /// The same for a tensor with an axis of extent 1 more in front, which goes.
+    pub(crate) fn with_one_in_front(mut self) -> Self {
+        self.from.insert(0, Axis::new());
+        self
+    }
+
     /// What leads from where `other` ends to where this ends. Both start at the same dims.
     pub(crate) fn after(&self, other: &Self) -> Option<Self> {
         let mut back = other.inverse();

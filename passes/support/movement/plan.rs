@@ -33,8 +33,13 @@ impl Movement {
         let is_run = |axis: &Axis| axis.windows(2).all(|pair| place(pair[0]) + 1 == place(pair[1]));
         if self.from.iter().all(is_run) {
             let moved = sorted(&self.from, place);
-            if let Some(perm) = permutation(&self.from, &moved) {
-                plans.push(vec![Step::Transpose(perm), Step::Reshape(dims.clone())]);
+            // With axes of extent 1 at the end more extents stay at their place, and can be copied.
+            let mut ones_last: Vec<Axis> = moved.iter().filter(|axis| !axis.is_empty()).cloned().collect();
+            ones_last.resize(moved.len(), Axis::new());
+            for moved in [moved, ones_last] {
+                if let Some(perm) = permutation(&self.from, &moved) {
+                    plans.push(vec![Step::Transpose(perm), Step::Reshape(dims.clone())]);
+                }
             }
         }
         plans.extend(self.in_three(&row, &now, dims));
