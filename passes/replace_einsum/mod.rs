@@ -128,7 +128,6 @@ impl Product {
         let second = b.permutation(&order([&sum, &columns]))?;
         let product = Term { ellipsis: result.ellipsis, labels: order([&rows, &columns]) };
         let result = product.permutation(&result.labels)?;
-        let moves = |perm: &Vec<usize>| perm.iter().enumerate().any(|(to, &from)| to != from);
         let transposes = [&first, &second, &result].into_iter().filter(|perm| moves(perm)).count();
         let factors = [(left.0, a.clone(), first), (right.0, b.clone(), second)];
         Some(Self { factors, result, transposes })
@@ -162,33 +161,31 @@ impl Rule for MatrixProduct {
         let mut rewrite = Rewrite::new();
         let mut factors: Vec<Operand> = Vec::new();
         for (value, term, perm) in &product.factors {
-            let ahead = match term.ellipsis {
-                false => 0,
-                true => {
-                    let rank = cx.ty(*value).rank().ok_or(Decline::because("the rank is unknown"))?;
-                    rank.checked_sub(term.labels.len()).ok_or(Decline::NotMine)?
-                }
-            };
+            let ahead = if term.ellipsis && moves(perm) { ahead(cx, *value, term)? } else { 0 };
             factors.push(transposed(&mut rewrite, (*value).into(), perm, ahead));
         }
         let y = node.output(0).ok_or(Decline::NotMine)?;
         let matmul = rewrite.node(NewNode::new(Op::onnx("MatMul")).inputs(factors));
-        let ahead = match result.ellipsis {
-            false => 0,
-            true => {
-                let rank = cx.ty(y).rank().ok_or(Decline::because("the rank is unknown"))?;
-                rank.checked_sub(result.labels.len()).ok_or(Decline::NotMine)?
-            }
-        };
+        let ahead = if result.ellipsis && moves(&product.result) { ahead(cx, y, &result)? } else { 0 };
         let new = transposed(&mut rewrite, matmul.into(), &product.result, ahead);
         rewrite.replace(y, new);
         Ok(rewrite)
     }
 }
 
+fn moves(perm: &[usize]) -> bool {
+    perm.iter().enumerate().any(|(to, &from)| to != from)
+}
+
+/// How many axes the ellipsis of a term stands for.
+fn ahead(cx: &RuleContext<'_>, value: ValueId, term: &Term) -> Result<usize, Decline> {
+    let rank = cx.ty(value).rank().ok_or(Decline::because("the rank is unknown"))?;
+    rank.checked_sub(term.labels.len()).ok_or(Decline::NotMine)
+}
+
 /// The operand itself where nothing moves.
 fn transposed(rewrite: &mut Rewrite, x: Operand, perm: &[usize], ahead: usize) -> Operand {
-    if perm.iter().enumerate().all(|(to, &from)| to == from) {
+    if !moves(perm) {
         return x;
     }
     let perm = (0..ahead).chain(perm.iter().map(|axis| axis + ahead)).map(|axis| axis as i64).collect();
