@@ -135,6 +135,23 @@ impl Plan {
         if results_half().next().is_none() && operands_half().next().is_none() {
             return Err(None);
         }
+        // ONNX Runtime (seen in 1.31 and 1.31) crashes while it fuses such a transposition with its product.
+        let is_product = |reader: &Reader| match reader {
+            Reader::Node((graph, id), _) => model.graph(*graph).node(*id).op.is_onnx("MatMul"),
+            Reader::Output(_) => false,
+        };
+        let moves_weight = || {
+            operands().all(|(_, float)| {
+                let (root, value) = flow.floats[float].root;
+                model.graph(root).tensor(value).is_some()
+            })
+        };
+        if node.op.is_onnx("Transpose")
+            && results().any(|(_, float)| flow.floats[float].readers.iter().any(is_product))
+            && !moves_weight()
+        {
+            return Err(Some("it is transposed for a product, which ONNX Runtime cannot load in float16"));
+        }
         let is_known = |value| flow.types.get(graph, value).dtype().is_some();
         let any = |slot: usize| support.operand(slot) == Slot::Any;
         let operands_known =
