@@ -112,10 +112,11 @@ fn gated(cx: &RuleContext<'_>, node: &Node, depth: usize) -> Option<ValueId> {
         if let Some((x, _)) = gate(cx, inner) {
             return Some(x);
         }
-        if depth > 0 && (inner.op.is_onnx("Mul") || inner.op.is_onnx("Div")) {
-            if let Some(x) = gated(cx, inner, depth - 1) {
-                return Some(x);
-            }
+        if depth > 0
+            && (inner.op.is_onnx("Mul") || inner.op.is_onnx("Div"))
+            && let Some(x) = gated(cx, inner, depth - 1)
+        {
+            return Some(x);
         }
     }
     None

@@ -6,12 +6,13 @@ use super::{int, ints};
 use crate::generate::{Builder, Item};
 
 pub(super) fn motif(to: &mut Builder<'_>) {
-    match to.random.below(8) {
+    match to.random.below(9) {
         0 | 1 => normalisation(to),
         2 | 3 => gelu(to),
         4 => hard_swish(to),
         5 => swish(to),
         6 => attention(to),
+        7 => rotation(to),
         _ => products_of_one_tensor(to),
     }
 }
@@ -213,6 +214,46 @@ fn attention(to: &mut Builder<'_>) {
     let axis = if to.random.one_in(8) { 2 } else { -1 };
     let weights = to.float_node("Softmax", &[scores.value], &[("axis", int(axis))], &square);
     to.float_node("MatMul", &[weights.value, other.value], &[], &x.shape);
+}
+
+/// A rotary position embedding, by whole tensors or by halves.
+fn rotation(to: &mut Builder<'_>) {
+    let even = |item: &Item| item.dtype == DType::F32 && item.rank() == 4 && item.shape[3].is_multiple_of(2);
+    let Some(x) = to.choose(even) else { return };
+    let [batch, heads, rows, columns] = x.shape[..] else { return };
+    let half = columns / 2;
+    let part = [batch, heads, rows, half];
+    let (axis, sizes) = (to.random.pick(&[3, -1]), to.ints(&[half as i64, half as i64]));
+    let operands = [Some(x.value), Some(sizes.value)];
+    let halves = to.node("Split", &operands, &[("axis", int(axis))], &[(DType::F32, &part), (DType::F32, &part)]);
+    let (a, b) = (&halves[0], &halves[1]);
+    let elements = to.random.floats(batch * rows * half, -1.0, 1.0);
+    let angles = Tensor::from_vec(&[batch, rows, half], elements).expect("elements of the shape");
+    let angles = to.constant_as_given(angles);
+    let whole = to.random.one_in(2);
+    let width = if whole { columns } else { half };
+    let twice = if whole {
+        to.float_node("Concat", &[angles.value, angles.value], &[("axis", int(-1))], &[batch, rows, columns])
+    } else {
+        angles
+    };
+    let [cos, sin] = ["Cos", "Sin"].map(|op| {
+        let cache = to.float_node(op, &[twice.value], &[], &twice.shape);
+        let axes = to.ints(&[1]);
+        to.float_node("Unsqueeze", &[cache.value, axes.value], &[], &[batch, 1, rows, width])
+    });
+    if whole {
+        let turned = if to.random.one_in(8) { a } else { b };
+        let negated = unary(to, "Neg", turned);
+        let rotated = to.float_node("Concat", &[negated.value, a.value], &[("axis", int(-1))], &x.shape);
+        let (plain, turned) = (either(to, "Mul", &x, &cos), either(to, "Mul", &rotated, &sin));
+        either(to, "Add", &plain, &turned);
+        return;
+    }
+    let [ac, bs, again, bc] = [(a, &cos), (b, &sin), (a, &sin), (b, &cos)].map(|(x, y)| either(to, "Mul", x, y));
+    let (real, imaginary) = (pair(to, "Sub", &ac, &bs), either(to, "Add", &again, &bc));
+    let parts = if to.random.one_in(8) { [imaginary, real] } else { [real, imaginary] };
+    to.float_node("Concat", &[parts[0].value, parts[1].value], &[("axis", int(3))], &x.shape);
 }
 
 fn products_of_one_tensor(to: &mut Builder<'_>) {
