@@ -135,7 +135,7 @@ impl Plan {
         if results_half().next().is_none() && operands_half().next().is_none() {
             return Err(None);
         }
-        // ONNX Runtime (seen in 1.31 and 1.31) crashes while it fuses such a transposition with its product.
+        // ONNX Runtime (seen in 1.31) crashes while it fuses such a transposition with its product.
         let is_product = |reader: &Reader| match reader {
             Reader::Node((graph, id), _) => model.graph(*graph).node(*id).op.is_onnx("MatMul"),
             Reader::Output(_) => false,

@@ -22,7 +22,7 @@ impl Readers {
         self.axes.iter().all(|&axis| axis == first).then_some(first)
     }
 
-    /// Looks at every use, through captures by subgraphs and through transpositions.
+    /// Looks at every use, through captures by subgraphs, transpositions and `Identity`.
     pub(super) fn of(pass: &QuantizeWeights, model: &Model, graph: GraphId, value: ValueId, rank: usize) -> Self {
         let mut found = Self::default();
         // Axis `i` of what the reader sees is axis `axes[i]` of the constant.
@@ -88,8 +88,11 @@ fn channel_axis(node: &Node, slot: usize, rank: usize) -> Option<usize> {
     }
 }
 
-/// What a transposition of the weight gives, and where its axes come from.
+/// What a transposition or `Identity` of the weight gives, and where its axes come from.
 fn transposed(node: &Node, axes: &[usize]) -> Option<(ValueId, SmallVec<[usize; 4]>)> {
+    if node.op.is_onnx("Identity") {
+        return Some((node.output(0)?, axes.into()));
+    }
     if !node.op.is_onnx("Transpose") {
         return None;
     }
