@@ -119,6 +119,10 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
             continue;
         };
         let first = group[position];
+        // A node that reads a merged value twice waits twice.
+        if first == second {
+            continue;
+        }
         let (stays, goes) = match (has_port(graph.node(first)), has_port(node)) {
             (true, true) if again => continue,
             (true, true) => {
