@@ -164,7 +164,7 @@ fn end(cx: &RuleContext<'_>, from: ValueId) -> Option<End> {
         path.then(cx, id)?;
     }
     let movement = path.movement()?.clone().with_one_in_front();
-    let dims: Vec<Extent> = movement.from_dims()?;
+    let dims: Vec<Extent> = movement.start_dims()?;
     let plans = movement.plans();
     let views = plans.iter().find_map(|plan| written_steps(cx, plan, &dims, false, None))?;
     (views.len() <= chain.len()).then_some(End { from, to, views })

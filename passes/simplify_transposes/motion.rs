@@ -7,7 +7,6 @@ use gtt_ops::views::onnx::Gemm;
 use gtt_rewrite::{Decline, NewNode, Operand, Rewrite, Rule, RuleContext, require};
 
 use super::ops::{Rows, Through, through};
-use crate::support::axes;
 use crate::support::movement::Movement;
 use crate::support::movement::{Axis, Emitted, Path, VIEWS, dims_of, emit, is_view, mixes, step_of, written_steps};
 
@@ -158,10 +157,7 @@ fn sink(cx: &RuleContext<'_>, source: ValueId, items: &[Item]) -> Option<Plan> {
 
 /// All views above all ops.
 fn hoist(cx: &RuleContext<'_>, source: ValueId, items: &[Item]) -> Option<Plan> {
-    let mut dims = match dims_of(cx, source) {
-        Some(dims) => dims,
-        None => return None,
-    };
+    let mut dims = dims_of(cx, source)?;
     let from = dims.clone();
     let mut movement = Movement::of(&dims);
     let mut may_mix = false;

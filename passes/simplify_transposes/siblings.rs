@@ -99,7 +99,7 @@ impl Common {
         let mut rest = Vec::new();
         for slice in slices {
             let left = slice.movement.after(&like.movement)?;
-            let from = left.from_dims()?;
+            let from = left.start_dims()?;
             rest.push(left.plans().iter().find_map(|plan| written_steps(cx, plan, &from, may_mix, None))?);
         }
         let cost = above.len() + rest.iter().map(Vec::len).sum::<usize>();

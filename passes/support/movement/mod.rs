@@ -65,7 +65,7 @@ impl Movement {
     }
 
     /// The extents before.
-    pub(crate) fn from_dims(&self) -> Option<Vec<Extent>> {
+    pub(crate) fn start_dims(&self) -> Option<Vec<Extent>> {
         self.from.iter().map(|axis| self.extent(axis)).collect()
     }
 

@@ -64,11 +64,6 @@ impl Path {
         Some(&mut self.movement)
     }
 
-    /// The extents now.
-    pub(crate) fn dims(&self) -> &[Extent] {
-        &self.dims
-    }
-
     /// The last axis has another extent from here on; it has not moved.
     pub(crate) fn replace_last(&mut self, extent: Extent) -> Option<()> {
         self.movement()?.replace_last(extent.clone())?;
@@ -83,7 +78,7 @@ impl Path {
 
     /// The shortest chain of nodes for the whole path. `Err(true)`: it cannot be written with constants.
     pub(crate) fn shortest(mut self, cx: &RuleContext<'_>) -> Result<Vec<Emitted>, bool> {
-        let from = self.movement.from_dims().ok_or(false)?;
+        let from = self.movement.start_dims().ok_or(false)?;
         if self.pending && self.movement.from() == self.movement.to() {
             // Nothing but Reshapes.
             let step = [Step::Reshape(self.dims.clone())];

@@ -83,7 +83,7 @@ fn blocks_that_move_together_are_permuted_together() {
     // Blocks (4, 5) and (2, 3) change places; the cut at the end is another one, so it cannot be said in atoms of the blocks alone.
     let mut movement = Movement::of(&dims(&[120]));
     assert!(movement.then(&steps[0]).is_some() && movement.then(&steps[1]).is_some());
-    assert!(movement.then(&steps[2]).is_none() || movement.plans().len() > 0);
+    assert!(movement.then(&steps[2]).is_none() || !movement.plans().is_empty());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn random_chains_and_their_plans_agree() {
                 let mut left = shape.iter().product::<i64>() as u32;
                 let mut to = Vec::new();
                 while left > 1 || to.is_empty() {
-                    let divisors: Vec<u32> = (1..=left).filter(|divisor| left % divisor == 0).collect();
+                    let divisors: Vec<u32> = (1..=left).filter(|divisor| left.is_multiple_of(*divisor)).collect();
                     to.push(random.pick(&divisors));
                     left /= to[to.len() - 1];
                     if to.len() == 5 {
@@ -147,6 +147,6 @@ fn operands_of_a_reshape_copy_rather_than_leave_open() {
     assert_eq!(target(&[n.clone(), number(6)], &[twice.clone(), number(3)], false), Some(vec![-1, 3]));
     assert_eq!(target(&[n.clone(), m.clone()], &[n.clone(), twice.clone()], false), None);
     assert_eq!(target(&[n.clone(), m.clone()], &[n.clone(), twice.clone()], true), Some(vec![0, -1]));
-    assert_eq!(target(&[n.clone()], &[m, twice], true), None);
+    assert_eq!(target(std::slice::from_ref(&n), &[m, twice], true), None);
     assert_eq!(target(&[number(0)], &[number(0), number(2)], true), None);
 }
