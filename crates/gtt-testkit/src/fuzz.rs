@@ -8,7 +8,7 @@ use gtt_ops::infer::Types;
 use gtt_rewrite::Pipeline;
 
 use crate::check::{Failure, Outcome, check_model};
-use crate::generate::{Options, random_model};
+use crate::generate::{Options, extents, random_model};
 use crate::kit::Kit;
 
 /// Runs a pipeline on a random graph for each seed and dialect it is for, under all contracts. A failure is shrunk, and printed
@@ -44,7 +44,7 @@ pub fn fuzz_one(kit: &Kit, pipeline: &str, dialect: Dialect, seed: u64) -> Resul
 }
 
 fn attempt(kit: &Kit, model: &Model, pipeline: &str) -> Result<Outcome, Failure> {
-    let checked = catch_unwind(AssertUnwindSafe(|| check_model(kit, model, pipeline, &[])));
+    let checked = catch_unwind(AssertUnwindSafe(|| check_model(kit, model, pipeline, &extents(model))));
     checked.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned();
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()));
