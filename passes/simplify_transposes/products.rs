@@ -1,6 +1,6 @@
 //! Transposed matrices in products.
 
-use gtt_ir::{Attr, NodeId, Op, ValueId};
+use gtt_ir::{Attr, NodeId, Op, Use, ValueId};
 use gtt_ops::views::onnx::{Gemm, MatMul, Transpose};
 use gtt_rewrite::{Decline, NewNode, Rewrite, Rule, RuleContext, require};
 
@@ -20,7 +20,7 @@ impl Rule for TransposedMatrix {
         let node = cx.node(id);
         require!(node.op.is_onnx("Gemm") || node.op.is_onnx("MatMul"));
         let (Some(a), Some(b)) = (node.input(0), node.input(1)) else { return Err(Decline::NotMine) };
-        let turned = [transposed(cx, a)?, transposed(cx, b)?];
+        let turned = [transposed(cx, id, a)?, transposed(cx, id, b)?];
         require!(turned.iter().any(Option::is_some));
         let mut rewrite = Rewrite::new();
         if node.op.is_onnx("Gemm") {
@@ -50,13 +50,29 @@ impl Rule for TransposedMatrix {
     }
 }
 
-/// The matrix that a Transpose turns, if that is what the value is and nothing else reads it.
-fn transposed(cx: &RuleContext<'_>, value: ValueId) -> Result<Option<ValueId>, Decline> {
+/// So many readers of a transposed matrix are looked at.
+const READERS: usize = 8;
+
+/// The matrix that a Transpose turns, if that is what the value is and only products of matrices read it.
+fn transposed(cx: &RuleContext<'_>, reader: NodeId, value: ValueId) -> Result<Option<ValueId>, Decline> {
     let Some((_, node)) = cx.def(value) else { return Ok(None) };
     let Some(view) = Transpose::of(node, cx.opset()) else { return Ok(None) };
     if cx.ty(value).rank() != Some(2) || view.permutation(2) != Some(vec![1, 0]) {
         return Ok(None);
     }
-    require!(cx.only_reader(value).is_some(), "the transposed matrix is used elsewhere");
+    let uses = cx.value(value).uses();
+    let goes = uses.len() <= READERS && uses.iter().all(|used| is_product(cx, reader, used));
+    require!(goes, "the transposed matrix is used elsewhere");
     Ok(Some(view.x))
+}
+
+/// A use that can do without the Transpose: by the reader that asks, or a factor of a Gemm or of a MatMul of matrices.
+fn is_product(cx: &RuleContext<'_>, reader: NodeId, used: &Use) -> bool {
+    let Use::Operand { node, slot } = *used else { return false };
+    if node == reader {
+        return slot < 2;
+    }
+    let node = cx.node(node);
+    let matrix = |slot| node.input(slot).is_some_and(|factor| cx.ty(factor).rank() == Some(2));
+    slot < 2 && (node.op.is_onnx("Gemm") || node.op.is_onnx("MatMul") && matrix(0) && matrix(1))
 }
