@@ -14,8 +14,3 @@ pub(crate) fn broadcasts_into(small: &Type, large: &Type) -> bool {
     small.len() <= large.len()
         && small.iter().rev().zip(large.iter().rev()).all(|(small, large)| *small == Dim::Known(1) || small.same(large))
 }
-
-/// Every element is there: no extent is certainly or possibly 0.
-pub(crate) fn has_elements(ty: &Type) -> bool {
-    ty.shape().is_some_and(|shape| shape.iter().all(|dim| dim.known().is_some_and(|extent| extent > 0)))
-}
