@@ -12,7 +12,7 @@ use gtt_rewrite::{Pipeline, Runner};
 use gtt_testkit::Case;
 use serde_json::{Map, Value};
 
-use crate::peers::PEERS;
+use crate::peers::{PACKAGES, PEERS};
 use crate::venv::Venv;
 
 const BEGIN: &str = "<!-- matrix: made by `cargo xtask matrix --markdown` -->";
@@ -57,7 +57,15 @@ pub(crate) fn run(root: &Path, task: &Matrix) -> Result<()> {
     for (peer, _) in PEERS.iter().filter(|_| task.peers) {
         columns.push((peer, judge(&venv, &work, peer, &names)?));
     }
-    let tables = tables(&columns, &names);
+    let mut tables = tables(&columns, &names);
+    if task.peers {
+        let versions = venv.versions(PACKAGES)?;
+        let versions: Vec<String> = versions
+            .iter()
+            .map(|(package, version)| format!("{package} {}", version.as_str().unwrap_or_default()))
+            .collect();
+        tables = format!("{}.\n\n{tables}", versions.join(", "));
+    }
     println!("{tables}");
     let bad = |verdict: &&Verdict| !matches!(verdict.verdict.as_str(), "ok" | "noref");
     let mut wrong = 0;

@@ -33,7 +33,8 @@ pub(crate) const PEERS: &[(&str, &[&str])] = &[
     ("ort-basic", &["onnxruntime"]),
 ];
 
-const PACKAGES: &[&str] = &["onnx", "onnxruntime", "onnxsim", "onnxslim", "onnxoptimizer", "onnxscript", "onnx-ir"];
+/// Packages that a comparison names with their versions.
+pub(crate) const PACKAGES: &[&str] = &["onnx", "onnxruntime", "onnxsim", "onnxslim", "onnxoptimizer", "onnxscript", "onnx-ir"];
 
 /// Differences up to this share of the largest magnitude are rounding.
 const EQUAL: f64 = 1e-4;
