@@ -19,6 +19,10 @@ impl Rule for BatchNormProduct {
         "batch_norm_product"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Conv", "ConvTranspose", "Gemm", "MatMul", "Conv2D", "DepthwiseConv2dNative"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let (id, x) = operand(cx, node, &["BatchNormalization"])?;
         let fed = Fed::of(cx, node)?;
@@ -35,6 +39,10 @@ pub(super) struct ScaleOffsetProduct;
 impl Rule for ScaleOffsetProduct {
     fn name(&self) -> &'static str {
         "scale_offset_product"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Conv", "ConvTranspose", "Gemm", "MatMul", "Conv2D", "DepthwiseConv2dNative"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {

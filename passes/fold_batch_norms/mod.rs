@@ -58,6 +58,16 @@ impl Rule for ProductBatchNorm {
         "product_batch_norm"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &[
+            "BatchNormalization",
+            "BatchNormWithGlobalNormalization",
+            "FusedBatchNorm",
+            "FusedBatchNormV2",
+            "FusedBatchNormV3",
+        ]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let norm = Norm::of(cx, node)?;
         let biased = Biased::behind(cx, norm.x)?;
@@ -76,6 +86,10 @@ struct ProductScaleOffset;
 impl Rule for ProductScaleOffset {
     fn name(&self) -> &'static str {
         "product_scale_offset"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "AddV2", "BiasAdd", "Sub", "Mul", "Div", "RealDiv"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {

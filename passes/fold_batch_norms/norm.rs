@@ -115,6 +115,10 @@ impl Rule for NormScaleOffset {
         "batch_norm_scale_offset"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "Sub", "Mul", "Div"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         require!(cx.dialect() == Dialect::Onnx);
         let head = Elementwise::of(cx, node)?;

@@ -188,6 +188,14 @@ impl Known {
         values.filter(|values| !values.is_empty())
     }
 
+    /// Runtimes let vectors of one element pass where `Range` should have scalars, but refuse to load them as initializers.
+    fn is_misread(&self, graph: &Graph, value: ValueId) -> bool {
+        let is_scalar = self.results.get(&value).is_none_or(|result| result.tensor.rank() == 0);
+        let wants_scalar =
+            |used: &Use| matches!(used, Use::Operand { node, .. } if graph.node(*node).op.is_onnx("Range"));
+        !is_scalar && graph.value(value).uses().iter().any(wants_scalar)
+    }
+
     fn accept(&mut self, node: NodeId) {
         self.folds[node.index()] = true;
         self.nodes.push(node);
@@ -222,7 +230,11 @@ impl Known {
                 const REASON: &str = "the result is larger than the limit, or than what it frees and may grow";
                 cx.decline("constant_node", id, node, REASON);
             }
-            if grows || (already && !needed.is_empty()) {
+            let misread = needed.iter().any(|&value| self.is_misread(cx.graph(id), value));
+            if misread {
+                cx.decline("constant_node", id, node, "its reader should have a scalar, which it is not");
+            }
+            if grows || misread || (already && !needed.is_empty()) {
                 self.folds[node.index()] = false;
             }
         }

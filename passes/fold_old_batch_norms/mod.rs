@@ -43,6 +43,16 @@ impl Rule for BatchToSpaceBatchNorm {
         "batch_to_space_batch_norm"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &[
+            "BatchNormalization",
+            "BatchNormWithGlobalNormalization",
+            "FusedBatchNorm",
+            "FusedBatchNormV2",
+            "FusedBatchNormV3",
+        ]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         require!(cx.dialect() == Dialect::Tf);
         let norm = Norm::of(cx, node)?;
@@ -70,6 +80,16 @@ struct ConcatBatchNorm;
 impl Rule for ConcatBatchNorm {
     fn name(&self) -> &'static str {
         "concat_batch_norm"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &[
+            "BatchNormalization",
+            "BatchNormWithGlobalNormalization",
+            "FusedBatchNorm",
+            "FusedBatchNormV2",
+            "FusedBatchNormV3",
+        ]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {

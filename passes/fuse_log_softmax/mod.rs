@@ -40,6 +40,10 @@ impl Rule for LogOfSoftmax {
         "log_of_softmax"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Log"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let log = cx.node(id);
         require!(log.op.is_onnx("Log"));

@@ -49,6 +49,10 @@ impl Rule for DivisionByNorm {
         "division_by_norm"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Div"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Div") && cx.opset() >= 7);

@@ -15,6 +15,10 @@ impl Rule for BatchedMatmulAdd {
         "batched_matmul_add"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         require!(cx.node(node).op.is_onnx("Add"));
         let (terms, y) = terms(cx, node)?;

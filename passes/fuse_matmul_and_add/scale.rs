@@ -15,6 +15,10 @@ impl Rule for ProductScale {
         "product_scale"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "Div"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let (x, factor, y) = scaled(cx, node)?;
         let mut product = Product::behind(cx, x)?;
@@ -33,6 +37,10 @@ pub(super) struct ScaleProduct;
 impl Rule for ScaleProduct {
     fn name(&self) -> &'static str {
         "scale_product"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Gemm", "MatMul"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {

@@ -14,6 +14,10 @@ impl Rule for ProductAdd {
         "product_add"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "Sub", "Sum"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let (terms, y) = terms(cx, node)?;
         let found = terms.iter().find_map(|term| {
@@ -40,6 +44,10 @@ pub(super) struct MatmulViewAdd;
 impl Rule for MatmulViewAdd {
     fn name(&self) -> &'static str {
         "matmul_view_add"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "Sub", "Sum"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {

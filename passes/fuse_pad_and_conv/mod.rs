@@ -42,6 +42,10 @@ impl Rule for PadConv {
         "pad_conv"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Conv", "ConvInteger", "QLinearConv"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let conv = Convolution::of(cx, node)?;
         require!(cx.def(conv.x).is_some_and(|(_, pad)| pad.op.is_onnx("Pad")));

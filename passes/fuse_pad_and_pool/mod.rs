@@ -37,6 +37,10 @@ impl Rule for PadAveragePool {
         "pad_average_pool"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["AveragePool"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         require!(cx.node(node).op.is_onnx("AveragePool"));
         let pool = AveragePool::of(cx.node(node), cx.opset()).ok_or(Decline::NotMine)?;
@@ -57,6 +61,10 @@ struct PadMaxPool;
 impl Rule for PadMaxPool {
     fn name(&self) -> &'static str {
         "pad_max_pool"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["MaxPool"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {

@@ -8,9 +8,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::support::inline::{Bindings, Copying, Mark, replace_node, returns};
 use crate::support::names::FreeNames;
 
-/// Inlining makes at most so many nodes: functions that call each other twice double each time.
-const MAX_NODES: usize = 1_000_000;
-
 /// The functions of a model by what calls them.
 pub(super) struct Calls(FxHashMap<(Op, Name), usize>);
 
@@ -48,13 +45,16 @@ pub(super) struct Inlining {
     sizes: Vec<usize>,
     /// Attributes that each body takes from its caller.
     references: Vec<FxHashSet<Name>>,
-    made: usize,
+    /// Nodes of the main graph and its subgraphs.
+    nodes: usize,
+    /// Functions that call each other twice double each time: there may be this many nodes.
+    max_nodes: usize,
     /// Where constants of bodies were copied to.
     constants: FxHashMap<(GraphId, GraphId), Bindings>,
 }
 
 impl Inlining {
-    pub(super) fn of(model: &Model) -> Self {
+    pub(super) fn of(model: &Model, max_nodes: usize) -> Self {
         let calls = Calls::of(model);
         let callees: Vec<Vec<usize>> =
             model.functions.iter().map(|function| calls.called_in(model, function.graph)).collect();
@@ -66,7 +66,8 @@ impl Inlining {
             sizes: model.functions.iter().map(size).collect(),
             references: model.functions.iter().map(|function| references(model, function.graph)).collect(),
             calls,
-            made: 0,
+            max_nodes,
+            nodes: model.nested(model.main_id()).into_iter().map(|graph| model.graph(graph).node_count()).sum(),
             constants: FxHashMap::default(),
         }
     }
@@ -78,7 +79,7 @@ impl Inlining {
         let at = self.calls.get(node).ok_or(Decline::NotMine)?;
         let function = &model.functions[at];
         require!(!self.recursive.contains(&at), "the function calls itself");
-        require!(self.made + self.sizes[at] <= MAX_NODES, "there would be more than a million new nodes");
+        require!(self.nodes + self.sizes[at] <= self.max_nodes + 1, "there would be too many nodes");
         let body = model.graph(function.graph);
         let fits = node.inputs.len() <= body.inputs().len() && node.outputs.len() <= body.outputs().len();
         require!(fits, "the call has more operands or results than the function");
@@ -148,7 +149,9 @@ impl Inlining {
             bindings.insert(port.value, operands.get(slot).copied().flatten());
         }
         let mut copying = Copying { names, moves: false, rank, attrs: Some(&call.attrs) };
-        self.made += copying.nodes(cx, call.body, graph, &mut bindings).len();
+        // The call itself goes.
+        self.nodes += copying.nodes(cx, call.body, graph, &mut bindings).len();
+        self.nodes = self.nodes.saturating_sub(1);
         let results = cx.graph(graph).node(id).outputs.len();
         let values: Vec<Option<ValueId>> = outputs[..results]
             .iter()

@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Dialect, Domain};
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo};
+use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo};
 use rustc_hash::FxHashSet;
 
 mod call;
@@ -13,6 +13,10 @@ use crate::support::inline::until_settled;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["inline", "inline_local_functions", "remove_unused_functions", "remove_unused_opsets"],
+    params: &[Param {
+        default: Some("1000000"),
+        ..Param::new("max_nodes", Kind::Int, "no more calls are replaced once there are so many nodes")
+    }],
     dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "inline_functions",
@@ -22,16 +26,18 @@ pub static PASS: PassInfo = PassInfo {
     )
 };
 
-fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(InlineFunctions))
+fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(InlineFunctions { max_nodes: usize::try_from(args.int("max_nodes")?).unwrap_or(0) }))
 }
 
-struct InlineFunctions;
+struct InlineFunctions {
+    max_nodes: usize,
+}
 
 impl Pass for InlineFunctions {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         if !cx.model().functions.is_empty() {
-            let mut inlining = Inlining::of(cx.model());
+            let mut inlining = Inlining::of(cx.model(), self.max_nodes);
             until_settled(cx, |cx, graph, node, names| {
                 let granted = match inlining.accept(cx, graph, node) {
                     Ok(call) => {
@@ -44,8 +50,8 @@ impl Pass for InlineFunctions {
                 Ok(granted.map(|call| inlining.inline(cx, names, graph, node, &call)).is_some())
             });
             drop_functions(cx);
+            drop_imports(cx);
         }
-        drop_imports(cx);
         Ok(())
     }
 }

@@ -38,6 +38,10 @@ impl Rule for AutomaticPadding {
         "automatic_padding"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         let known = ["Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool"];

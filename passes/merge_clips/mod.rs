@@ -51,6 +51,10 @@ impl Rule for LimitOfLimit {
         "limit_of_limit"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Relu", "Clip", "Max", "Min"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(limit::is_limit(node));

@@ -117,6 +117,10 @@ impl Rule for AddendOfAddend {
         "addend_of_addend"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "Sub", "Neg"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let (inner, outer) = links(cx, id, Link::is_additive)?;
         // ±(±x + a) + b
@@ -134,6 +138,10 @@ pub(super) struct FactorOfFactor;
 impl Rule for FactorOfFactor {
     fn name(&self) -> &'static str {
         "factor_of_factor"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "Div", "Neg"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -14,6 +14,10 @@ impl Rule for Reciprocals {
         "reciprocal"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "Div"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         let is_product = match node.op.name.as_str() {

@@ -43,6 +43,10 @@ impl Rule for IdleDropout {
         "idle_dropout"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Dropout"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Dropout"));

@@ -46,6 +46,10 @@ impl Rule for ZeroOperand {
         "zero_operand"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Conv", "ConvTranspose", "LayerNormalization", "QLinearConv", "LSTM", "GRU", "RNN"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         let slots: &[usize] = match node.op.name.as_str() {
@@ -75,6 +79,10 @@ struct ZeroAddend;
 impl Rule for ZeroAddend {
     fn name(&self) -> &'static str {
         "zero_addend"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Gemm"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -35,6 +35,10 @@ impl Rule for ZeroPad {
         "zero_pad"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Pad"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Pad"));

@@ -41,6 +41,10 @@ impl Rule for BoolWhere {
         "bool_where"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Where"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Where"));

@@ -39,6 +39,10 @@ impl Rule for CastLikeKnown {
         "cast_like_known"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["CastLike"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("CastLike"));

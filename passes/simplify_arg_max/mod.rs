@@ -50,6 +50,10 @@ impl Rule for MonotoneFunction {
         "monotone_function"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["ArgMax", "ArgMin"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(matches!(node.op.name.as_str(), "ArgMax" | "ArgMin"));

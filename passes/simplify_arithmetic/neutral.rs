@@ -31,6 +31,10 @@ impl Rule for NeutralOperand {
         "neutral_operand"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "Or", "Xor", "BitwiseOr", "BitwiseXor", "Mul", "And", "Sub", "BitShift", "Div", "Pow"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         let (number, place) = neutral(node.op.name.as_str()).ok_or(Decline::NotMine)?;
@@ -63,6 +67,10 @@ pub(super) struct LoneOperand;
 impl Rule for LoneOperand {
     fn name(&self) -> &'static str {
         "lone_operand"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Sum", "Mean", "Max", "Min", "And", "Or", "BitwiseAnd", "BitwiseOr"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

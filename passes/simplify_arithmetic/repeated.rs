@@ -14,6 +14,10 @@ impl Rule for RepeatedOp {
         "repeated_op"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Ceil", "Floor", "Round", "Relu", "Sign", "Abs"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         let rounds = match node.op.name.as_str() {
@@ -35,6 +39,10 @@ pub(super) struct RedundantOp;
 impl Rule for RedundantOp {
     fn name(&self) -> &'static str {
         "redundant_op"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Relu", "Abs"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

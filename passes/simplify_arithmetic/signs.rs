@@ -14,6 +14,10 @@ impl Rule for DoubleNegation {
         "double_negation"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Neg", "Not", "BitwiseNot", "Abs"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(matches!(node.op.name.as_str(), "Neg" | "Not" | "BitwiseNot" | "Abs"));
@@ -38,6 +42,10 @@ pub(super) struct NegatedOperand;
 impl Rule for NegatedOperand {
     fn name(&self) -> &'static str {
         "negated_operand"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Add", "Sub", "Neg"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -42,6 +42,10 @@ impl Rule for CastToOwnType {
         "cast_to_own_type"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Cast"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Cast"));
@@ -57,6 +61,10 @@ struct CastOfCast;
 impl Rule for CastOfCast {
     fn name(&self) -> &'static str {
         "cast_of_cast"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Cast"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
@@ -91,6 +99,10 @@ struct CastOfIndices;
 impl Rule for CastOfIndices {
     fn name(&self) -> &'static str {
         "cast_of_indices"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Gather", "GatherElements", "ScatterElements"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

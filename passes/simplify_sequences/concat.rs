@@ -18,6 +18,10 @@ impl Rule for PartsTogether {
         "parts_together"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["ConcatFromSequence"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let concat = ConcatFromSequence::of(cx.node(id), cx.opset()).ok_or(Decline::NotMine)?;
         let (_, source) = cx.def(concat.sequence).ok_or(Decline::NotMine)?;
@@ -46,6 +50,10 @@ pub(super) struct ElementsTogether;
 impl Rule for ElementsTogether {
     fn name(&self) -> &'static str {
         "elements_together"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["ConcatFromSequence"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -17,6 +17,10 @@ impl Rule for SequenceElement {
         "sequence_element"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["SequenceAt"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("SequenceAt") && node.inputs.len() == 2);
@@ -36,6 +40,10 @@ pub(super) struct SequenceLength;
 impl Rule for SequenceLength {
     fn name(&self) -> &'static str {
         "sequence_length"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["SequenceLength"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

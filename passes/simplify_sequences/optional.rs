@@ -10,6 +10,10 @@ impl Rule for HasElement {
         "optional_has_element"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["OptionalHasElement"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("OptionalHasElement") && node.inputs.len() <= 1);
@@ -34,6 +38,10 @@ pub(super) struct GetElement;
 impl Rule for GetElement {
     fn name(&self) -> &'static str {
         "optional_get_element"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["OptionalGetElement"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

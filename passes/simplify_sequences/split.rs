@@ -19,6 +19,10 @@ impl Rule for AllParts {
         "all_parts"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["SplitToSequence"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let split = SplitToSequence::of(cx.node(id), cx.opset()).ok_or(Decline::NotMine)?;
         let y = split.y.ok_or(Decline::NotMine)?;
@@ -62,6 +66,10 @@ pub(super) struct OnePart;
 impl Rule for OnePart {
     fn name(&self) -> &'static str {
         "one_part"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["SequenceAt"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -16,6 +16,10 @@ impl Rule for ExpandToFixed {
         "expand_to_fixed"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Expand"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Expand"));
@@ -71,6 +75,10 @@ pub(super) struct TileByOnes;
 impl Rule for TileByOnes {
     fn name(&self) -> &'static str {
         "tile_by_ones"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Tile"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -13,6 +13,10 @@ impl Rule for CastOfFill {
         "cast_of_constant_of_shape"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Cast"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Cast"));

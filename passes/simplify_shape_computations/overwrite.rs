@@ -19,6 +19,10 @@ impl Rule for ScatterOverAll {
         "scatter_over_all"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["ScatterND"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("ScatterND"));

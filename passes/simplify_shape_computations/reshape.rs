@@ -18,6 +18,10 @@ impl Rule for ReshapeToFixed {
         "reshape_to_fixed"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Reshape"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Reshape"));

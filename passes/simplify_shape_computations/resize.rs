@@ -14,6 +14,10 @@ impl Rule for ResizeByFixed {
         "resize_by_fixed"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Resize"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Resize"));

@@ -19,6 +19,10 @@ impl Rule for ShapeOfSameShape {
         "shape_of_same_shape"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Shape", "Size"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
         require!(node.op.is_onnx("Shape") || node.op.is_onnx("Size"));

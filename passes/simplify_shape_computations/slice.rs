@@ -16,6 +16,10 @@ impl Rule for SliceOfAll {
         "slice_of_all"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Slice"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let (slice, y) = slice(cx, id)?;
         require!(same_shape(cx.ty(slice.x), cx.ty(y)));
@@ -30,6 +34,10 @@ pub(super) struct SliceToTheEnd;
 impl Rule for SliceToTheEnd {
     fn name(&self) -> &'static str {
         "slice_to_the_end"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Slice"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

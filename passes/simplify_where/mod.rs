@@ -52,6 +52,10 @@ impl Rule for DecidedWhere {
         "decided_where"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Where"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let ([condition, x, y], result) = parts(cx, id)?;
         let selected = if x == y {
@@ -77,6 +81,10 @@ struct BooleanWhere;
 impl Rule for BooleanWhere {
     fn name(&self) -> &'static str {
         "boolean_where"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Where"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
@@ -109,6 +117,10 @@ struct NegatedWhere;
 impl Rule for NegatedWhere {
     fn name(&self) -> &'static str {
         "negated_where"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Where"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -39,6 +39,10 @@ impl Rule for WholeGemm {
         "gemm"
     }
 
+    fn ops(&self) -> &'static [&'static str] {
+        &["Gemm"]
+    }
+
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         require!(cx.node(node).op.is_onnx("Gemm"));
         require!(cx.opset() >= 7, "the operator set is below 7");
