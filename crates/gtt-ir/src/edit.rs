@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 
 use crate::uses::{ControlUses, UseList};
 use crate::{
-    Arena, Attr, Attrs, ConstOrigin, Constant, Def, Graph, GraphId, Model, Name, Node, NodeId, NodeMeta, Op, Port,
-    Site, Tensor, Type, Use, Value, ValueId,
+    Arena, Attr, ConstOrigin, Constant, Def, Graph, GraphId, Model, Name, Node, NodeId, NodeMeta, Op, Port, Site,
+    Tensor, Type, Use, Value, ValueId,
 };
 
 /// The editor of one graph of a model.
