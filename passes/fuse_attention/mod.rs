@@ -14,7 +14,7 @@ use crate::support::inner::Inner;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["fuse_sdpa", "AttentionFusion"],
+    aliases: &["fuse_sdpa"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(

@@ -16,7 +16,6 @@ use polynomial::Reader;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["GeluFusion", "FusionGelu"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new("fuse_gelu", "fuse a GELU written out with erf or tanh into Gelu", include_str!("README.md"), build)

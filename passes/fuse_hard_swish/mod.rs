@@ -12,7 +12,7 @@ use pattern::{Found, Gate};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["HardSwishFusion", "fuse_hard_sigmoid"],
+    aliases: &["fuse_hard_sigmoid"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(

@@ -10,7 +10,7 @@ use crate::support::norms::{Normalized, deviation, follower, ones};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["LayerNormFusion", "layer_normalization_fusion"],
+    aliases: &["layer_normalization_fusion"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(

@@ -12,7 +12,7 @@ use pattern::Rotation;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["fuse_rope", "RotaryEmbeddingFusion"],
+    aliases: &["fuse_rope"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(

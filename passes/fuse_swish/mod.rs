@@ -10,7 +10,7 @@ use crate::support::constants;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["fuse_silu", "QuickGeluFusion"],
+    aliases: &["fuse_silu"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new("fuse_swish", "fuse x * sigmoid(alpha * x) into Swish", include_str!("README.md"), build)

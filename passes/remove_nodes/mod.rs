@@ -8,7 +8,6 @@ use crate::support::{OpPattern, nodes_by_rank};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["eliminate_identity", "eliminate_nop_dropout"],
     params: &[
         Param {
             repeated: true,

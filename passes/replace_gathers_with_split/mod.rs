@@ -14,7 +14,6 @@ use region::Region;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["GatherSliceToSplit"],
     dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "replace_gathers_with_split",

@@ -11,7 +11,7 @@ use crate::support::axes;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["fuse_consecutive_reduce_unsqueeze", "fuse_consecutive_reduce", "eliminate_nop_reduce", "FusionReduce"],
+    aliases: &["fuse_consecutive_reduce_unsqueeze", "fuse_consecutive_reduce", "eliminate_nop_reduce"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(

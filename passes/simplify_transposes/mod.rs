@@ -11,15 +11,7 @@ mod siblings;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &[
-        "EliminationTranspose",
-        "EliminationTransposeAsReshape",
-        "EliminationTransposeViewTranspose",
-        "TransposeOptimizer",
-        "eliminate_reshape_around_elementwise",
-        "fuse_consecutive_transposes",
-        "fuse_transpose_into_gemm",
-    ],
+    aliases: &["eliminate_reshape_around_elementwise", "fuse_consecutive_transposes", "fuse_transpose_into_gemm"],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(

@@ -13,10 +13,6 @@ mod slices;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &[
-        "EliminationConcat",
-        "EliminationReshape",
-        "EliminationSlice",
-        "EliminationUnsqueeze",
         "eliminate_nop_concat",
         "eliminate_nop_flatten",
         "eliminate_nop_reshape",

@@ -65,6 +65,7 @@ fn numerics(numerics: Numerics) -> String {
 
 /// All READMEs, with parameters.
 fn passes() -> String {
+    let registry = gtt_passes::registry();
     let mut text = String::from("<!-- made by `cargo xtask docs`: edit the READMEs of the passes -->\n\n# Passes\n");
     for pass in gtt_passes::PASSES {
         let body = pass.doc.trim().strip_prefix('#').unwrap_or(pass.doc).trim();
@@ -74,6 +75,11 @@ fn passes() -> String {
         if !pass.aliases.is_empty() {
             let aliases: Vec<String> = pass.aliases.iter().map(|alias| format!("`{alias}`")).collect();
             let _ = write!(text, "\nAlso called {}.\n", aliases.join(", "));
+        }
+        let elsewhere: Vec<String> =
+            registry.synonyms_of(pass.name).map(|synonym| format!("`{}` ({})", synonym.name, synonym.of)).collect();
+        if !elsewhere.is_empty() {
+            let _ = write!(text, "\nIn other optimizers: {}.\n", elsewhere.join(", "));
         }
         if !pass.params.is_empty() {
             text.push_str("\n| parameter | kind | default | meaning |\n|---|---|---|---|\n");

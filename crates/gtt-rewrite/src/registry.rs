@@ -85,6 +85,12 @@ impl Registry {
         self.synonyms.iter().find(|synonym| synonym.name == name)
     }
 
+    /// Names of other optimizers whose pipelines have this pass.
+    pub fn synonyms_of(&self, pass: &str) -> impl Iterator<Item = &Synonym> {
+        let words = |text: &'static str| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        self.synonyms.iter().filter(move |synonym| words(synonym.pipeline).any(|word| word == pass))
+    }
+
     /// All names of other optimizers, in the order they were listed.
     pub fn synonyms(&self) -> &[Synonym] {
         &self.synonyms

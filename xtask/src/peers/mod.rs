@@ -34,7 +34,8 @@ pub(crate) const PEERS: &[(&str, &[&str])] = &[
 ];
 
 /// Packages that a comparison names with their versions.
-pub(crate) const PACKAGES: &[&str] = &["onnx", "onnxruntime", "onnxsim", "onnxslim", "onnxoptimizer", "onnxscript", "onnx-ir"];
+pub(crate) const PACKAGES: &[&str] =
+    &["onnx", "onnxruntime", "onnxsim", "onnxslim", "onnxoptimizer", "onnxscript", "onnx-ir"];
 
 /// Differences up to this share of the largest magnitude are rounding.
 const EQUAL: f64 = 1e-4;

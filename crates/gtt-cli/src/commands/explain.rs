@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Outcome> {
         },
         None => match registry.pass(&args.name) {
             Some(pass) if args.json => output::emit_json(&PassEntry::of(pass))?,
-            Some(pass) => explain_pass(pass)?,
+            Some(pass) => explain_pass(&registry, pass)?,
             None => match registry.preset(&args.name) {
                 Some(preset) => explain_preset(&registry, preset, args.json)?,
                 None => match registry.synonym(&args.name) {
@@ -39,7 +39,7 @@ fn suggest(close: Option<&str>, prefix: &str) -> String {
     }
 }
 
-fn explain_pass(pass: &PassInfo) -> anyhow::Result<()> {
+fn explain_pass(registry: &Registry, pass: &PassInfo) -> anyhow::Result<()> {
     let mut text = markdown(pass.doc);
     text.push('\n');
     if !pass.params.is_empty() {
@@ -64,6 +64,11 @@ fn explain_pass(pass: &PassInfo) -> anyhow::Result<()> {
     if !pass.aliases.is_empty() {
         let _ = writeln!(text, "{}  {}", styled(BOLD, "Aliases"), pass.aliases.join(", "));
     }
+    let elsewhere: Vec<String> =
+        registry.synonyms_of(pass.name).map(|synonym| format!("{} ({})", synonym.name, synonym.of)).collect();
+    if !elsewhere.is_empty() {
+        let _ = writeln!(text, "{}  {}", styled(BOLD, "Elsewhere"), elsewhere.join(", "));
+    }
     if !pass.after.is_empty() {
         let _ = writeln!(text, "{}    {}", styled(BOLD, "After"), pass.after.join(", "));
     }
@@ -79,7 +84,7 @@ fn explain_synonym(registry: &Registry, synonym: &Synonym, json: bool) -> anyhow
     let here = if synonym.pipeline.is_empty() { "nothing to be done here" } else { synonym.pipeline };
     output::emit(&format!("`{}` of {} is {}\n\n", synonym.name, synonym.of, styled(BOLD, here)))?;
     match registry.pass(synonym.pipeline.split('(').next().unwrap_or_default()) {
-        Some(pass) => explain_pass(pass),
+        Some(pass) => explain_pass(registry, pass),
         None => Ok(()),
     }
 }
