@@ -9,11 +9,14 @@ const DEPTH: usize = 8;
 /// How many elements of a constant are looked at.
 const ELEMENTS: usize = 1 << 22;
 
-/// Every row has an element above minus infinity, and none is NaN.
+/// The op in ONNX Runtime 1.31 takes the lowest float32, -3.4028e38, for minus infinity. Sums may round down to it.
+const LOWEST: f64 = -3.4e38;
+
+/// Every row has an element above [`LOWEST`], and none is NaN.
 pub(super) fn leaves_something(cx: &RuleContext<'_>, mask: ValueId) -> bool {
     match cx.tensor(mask) {
         Some(tensor) => rows_leave_something(tensor),
-        None => bounds(cx, mask, DEPTH).is_some(),
+        None => bounds(cx, mask, DEPTH).is_some_and(|(low, _)| low > LOWEST),
     }
 }
 
@@ -24,7 +27,7 @@ fn rows_leave_something(tensor: &Tensor) -> bool {
     }
     let Some(elements) = tensor.to_f64s() else { return false };
     elements.chunks_exact(columns).all(|row| {
-        row.iter().any(|element| *element > f64::NEG_INFINITY) && row.iter().all(|element| !element.is_nan())
+        row.iter().any(|element| *element > LOWEST) && row.iter().all(|element| !element.is_nan())
     })
 }
 
