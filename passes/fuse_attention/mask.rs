@@ -26,9 +26,9 @@ fn rows_leave_something(tensor: &Tensor) -> bool {
         return false;
     }
     let Some(elements) = tensor.to_f64s() else { return false };
-    elements.chunks_exact(columns).all(|row| {
-        row.iter().any(|element| *element > LOWEST) && row.iter().all(|element| !element.is_nan())
-    })
+    elements
+        .chunks_exact(columns)
+        .all(|row| row.iter().any(|element| *element > LOWEST) && row.iter().all(|element| !element.is_nan()))
 }
 
 /// Finite numbers that all elements lie between.
