@@ -23,7 +23,7 @@ pub use error::{Error, ErrorKind, WireError};
 pub use fields::{Field, FieldValue, Fields, SliceFields};
 pub use files::{Durability, Staged, write_atomically, write_atomically_with, write_new};
 pub use folder::write_folder_atomically;
-pub use map::map_file;
+pub use map::{is_of_file, map_file};
 pub use repeated::{Fixed, bools, f32s, f64s, i32s, i64s, varints};
 pub use scratch::Scratch;
 pub use writer::{SHARED_FROM, Writer};

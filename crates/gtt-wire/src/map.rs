@@ -76,12 +76,16 @@ fn live() -> MutexGuard<'static, Live> {
 }
 
 /// The file and offset that bytes are mapped from, if they are.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) fn origin(bytes: &[u8]) -> Option<(Arc<File>, u64)> {
     let at = bytes.as_ptr() as usize;
     let live = live();
     let (&start, map) = live.range(..=at).next_back()?;
     (at - start + bytes.len() <= map.length).then(|| (map.file.clone(), map.offset + (at - start) as u64))
+}
+
+/// The bytes lie in a mapped file: memory that the system can have back.
+pub fn is_of_file(bytes: &[u8]) -> bool {
+    origin(bytes).is_some()
 }
 
 /// Is this very file mapped by this process?
