@@ -4,7 +4,7 @@
 //! an operand in float16; so does arithmetic on integers. Then a node between float32 neighbours returns to float32, so that no
 //! value is cast back and forth.
 
-use gtt_ir::{Attr, DType, Def, Model, NodeId};
+use gtt_ir::{Attr, DType, Def, Model, NodeId, Use};
 use gtt_rewrite::PassContext;
 use rustc_hash::FxHashMap;
 
@@ -136,10 +136,6 @@ impl Plan {
             return Err(None);
         }
         // ONNX Runtime (seen in 1.31) crashes while it fuses such a transposition with its product.
-        let is_product = |reader: &Reader| match reader {
-            Reader::Node((graph, id), _) => model.graph(*graph).node(*id).op.is_onnx("MatMul"),
-            Reader::Output(_) => false,
-        };
         let moves_weight = || {
             operands().all(|(_, float)| {
                 let (root, value) = flow.floats[float].root;
@@ -147,7 +143,7 @@ impl Plan {
             })
         };
         if node.op.is_onnx("Transpose")
-            && results().any(|(_, float)| flow.floats[float].readers.iter().any(is_product))
+            && results().any(|(_, float)| flow.floats[float].readers.iter().any(|reader| is_product(model, *reader)))
             && !moves_weight()
         {
             return Err(Some("it is transposed for a product, which ONNX Runtime cannot load in float16"));
@@ -264,6 +260,19 @@ impl Plan {
         let mut readers = results.flat_map(|float| &flow.floats[float].readers);
         readers.all(|reader| self.wants(model, flow, *reader) != Wants::Half)
     }
+}
+
+/// It is a `MatMul`, or a `Cast` in front of one, as an earlier run leaves it.
+fn is_product(model: &Model, reader: Reader) -> bool {
+    let Reader::Node((graph, id), _) = reader else { return false };
+    let graph = model.graph(graph);
+    let node = graph.node(id);
+    let is_matmul = |used: &Use| match used {
+        Use::Operand { node, .. } => graph.node(*node).op.is_onnx("MatMul"),
+        _ => false,
+    };
+    node.op.is_onnx("MatMul")
+        || node.op.is_onnx("Cast") && node.results().any(|value| graph.value(value).uses().iter().any(is_matmul))
 }
 
 /// It gives whatever type its readers want.

@@ -95,7 +95,9 @@ fn without(model: &Model, id: NodeId) -> Option<Model> {
             let types = inferred.get_or_init(|| Types::of(&crate::generate::closed(&model)));
             ty = types.get(main, value).clone();
         }
-        if ty == Type::Unknown || ty.shape().is_some_and(|shape| shape.contains(&Dim::Unknown)) {
+        // A tensor of a type that is not known could not be fed.
+        let untyped = matches!(ty, Type::Tensor { dtype, ref shape } if dtype.is_none() || shape.is_none());
+        if ty == Type::Unknown || untyped || ty.shape().is_some_and(|shape| shape.contains(&Dim::Unknown)) {
             return None;
         }
         let name = format!("{}_cut", name.replace(':', "_"));

@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             match outcome.judgement {
                                 Some(Judgement::Equal) => tally.equal += 1,
                                 Some(Judgement::NotChecked(reason)) => {
-                                    let reason: String = reason.chars().take(60).collect();
+                                    let reason: String = reason.chars().take(400).collect();
                                     *tally.unchecked.entry(reason).or_default() += 1;
                                 }
                                 _ => {}

@@ -125,6 +125,23 @@ graph main(c: bool[], x: f32[2]) -> (y) {
 }
 
 #[test]
+fn a_constant_of_one_branch_is_not_taken_for_the_result_of_both() {
+    let text = r#"
+model onnx {"": 17}
+graph main(c: bool[], x: f32[2]) -> (y) {
+  y = If(c) {else_branch=graph e() -> (b) {
+    b = Relu(x)
+  }, then_branch=graph t() -> (a) {
+    one = const f32[2] [1.0, 2.0]
+    a = Neg(one)
+  }}
+}
+"#;
+    let feeds = [("c", Tensor::from_bools(&[], &[false]).unwrap()), ("x", Tensor::vector(&[1f32, -1.0]))];
+    assert_eq!(reasons(text, &feeds), "op If: a branch that gives a constant");
+}
+
+#[test]
 fn integers_beyond_31_bits_survive_a_cast() {
     let text = r#"
 model onnx {"": 17}

@@ -1,7 +1,8 @@
 //! Random, typed, valid graphs of either dialect, the same for the same seed.
 //!
 //! They hold what passes meet: element-wise ops, convolutions with batch norms behind them (fused and unfused), matrix products,
-//! shape arithmetic, constants that are shared or equal, expressions of constants only, omitted operands, subgraphs with captures, loops, sequences and functions,
+//! patterns of every rule and what misses them by a detail, with readers, outputs and captures in their middle,
+//! shape arithmetic, constants that are shared, equal or may be overridden, expressions of constants only, omitted operands, subgraphs with captures, loops, sequences and functions,
 //! control edges, several outputs (some in the middle), inputs and constants as outputs, nodes that nothing uses. Every value
 //! has its fixed type declared, but in some ONNX models only the inputs have theirs, with named extents; values stay small enough
 //! for an engine to compare them.
@@ -14,7 +15,9 @@ mod tf;
 
 pub(crate) use open::{closed, extents};
 
-use gtt_ir::{Attr, DType, Dialect, Domain, Editor, GraphId, Model, Name, NodeId, NodeSpec, Op, Tensor, Type, ValueId};
+use gtt_ir::{
+    Attr, Constant, DType, Dialect, Domain, Editor, GraphId, Model, Name, NodeId, NodeSpec, Op, Tensor, Type, ValueId,
+};
 
 /// What to generate.
 #[derive(Clone, Debug)]
@@ -174,6 +177,12 @@ impl Builder<'_> {
     fn constant_as_given(&mut self, tensor: Tensor) -> Item {
         let (dtype, shape) = (tensor.dtype(), tensor.shape().to_vec());
         let (name, rank) = (self.fresh("const"), self.made as u32);
+        if dtype == DType::F32 && self.model.dialect == Dialect::Onnx && self.random.one_in(100) {
+            // One that the caller may override; it stands for no other constant.
+            let value = self.edit().add_input(name, tensor.ty());
+            self.edit().set_default(value, Constant::new(Dialect::Onnx, tensor, 0));
+            return Item { value, dtype, shape };
+        }
         let value = self.edit().add_const(name, tensor.clone(), rank);
         if self.random.one_in(6) {
             let (name, rank) = (self.fresh("equal"), self.made as u32);

@@ -2,11 +2,16 @@
 
 mod algebra;
 mod flow;
+mod motion;
+mod movement;
+mod products;
+mod structure;
 mod transformer;
 
 use gtt_ir::{Attr, Constant, DType, Dialect, NodeSpec, Op, Tensor, Type, ValueId};
 
 use super::{Builder, Item};
+use structure::disturbed;
 
 pub(super) fn fill(to: &mut Builder<'_>, steps: usize) {
     inputs(to);
@@ -17,7 +22,7 @@ pub(super) fn fill(to: &mut Builder<'_>, steps: usize) {
 }
 
 fn inputs(to: &mut Builder<'_>) {
-    let shapes: [&[usize]; 6] = [&[1, 3, 6, 6], &[2, 4, 5, 5], &[2, 3], &[4, 4], &[3], &[2, 3, 4]];
+    let shapes: [&[usize]; 7] = [&[1, 3, 6, 6], &[2, 4, 5, 5], &[2, 3], &[4, 4], &[3], &[2, 3, 4], &[2, 4, 6]];
     for index in 0..1 + to.random.below(3) {
         let shape = to.random.pick(&shapes).to_vec();
         let ty = Type::fixed(DType::F32, &shape);
@@ -35,10 +40,10 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    if to.random.one_in(50) {
+    if to.random.one_in(30) {
         return flow::motif(to);
     }
-    match to.random.below(29) {
+    match to.random.below(43) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -58,8 +63,13 @@ fn step(to: &mut Builder<'_>) {
         20 => constants_only(to),
         21 => to.duplicate(),
         22 => branch(to),
-        23 | 24 => algebra::motif(to),
-        25..=27 => transformer::motif(to),
+        23 | 24 => disturbed(to, algebra::motif),
+        25..=27 => disturbed(to, transformer::motif),
+        28..=32 => disturbed(to, movement::motif),
+        33..=36 => disturbed(to, motion::motif),
+        37..=39 => disturbed(to, products::motif),
+        40 => disturbed(to, structure::motif),
+        41 => disturbed(to, super::spatial::step),
         _ => optional_operands(to),
     }
 }

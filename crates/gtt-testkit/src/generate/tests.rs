@@ -49,6 +49,15 @@ fn random_models_hold_what_passes_must_expect() {
         "StridedSlice",
         "Gather",
         "com.example::Mystery",
+        "Einsum",
+        "LSTM",
+        "Expand",
+        "keepdims",
+        "BatchToSpaceND",
+        "graph then_capture",
+        "middle_",
+        "f16[",
+        "f64[",
     ] {
         assert!(all.contains(feature), "no model has `{feature}`");
     }
@@ -61,7 +70,9 @@ fn shrinking_leaves_what_the_failure_needs() {
         graph.nodes().any(|(_, node)| node.op.name == "Relu") && graph.nodes().any(|(_, node)| node.op.name == "Tanh")
     };
     let mut tried = 0;
-    for (seed, model) in all(0..200).filter(|(_, model)| fails(model)) {
+    // What has no known type, such as a result of a function where types were forgotten, stays.
+    let typed = |model: &Model| model.main().values().all(|(_, value)| value.ty != Type::Unknown);
+    for (seed, model) in all(0..200).filter(|(_, model)| fails(model) && typed(model)) {
         let small = crate::shrink(&model, fails);
         verify(&small).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         let real = small.main().nodes().filter(|(_, node)| node.op != Op::tf("Placeholder")).count();

@@ -7,8 +7,9 @@ use super::{Builder, Item, placeholder};
 pub(super) fn fill(to: &mut Builder<'_>, steps: usize) {
     inputs(to);
     for _ in 0..steps {
+        let before = to.model.graph(to.graph).node_count();
         step(to);
-        decorate(to);
+        decorate(to, before);
     }
     to.outputs();
 }
@@ -24,28 +25,50 @@ fn inputs(to: &mut Builder<'_>) {
     }
 }
 
-/// Control edges, devices and colocation on the node that came last.
-fn decorate(to: &mut Builder<'_>) {
-    let graph = to.model.graph(to.graph);
-    let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
-    let [earlier @ .., last] = nodes.as_slice() else { return };
-    let constants: Vec<_> = graph.constants().map(|(value, _, _)| Site::Const(value)).collect();
-    let last = *last;
+/// Control edges, devices and colocation on the nodes that came last, and now and then one of their results is fed.
+fn decorate(to: &mut Builder<'_>, before: usize) {
+    let nodes: Vec<NodeId> = to.model.graph(to.graph).nodes().map(|(id, _)| id).collect();
+    for at in before..nodes.len() {
+        let last = at + 1 == nodes.len();
+        if last || to.random.one_in(3) {
+            decorate_one(to, &nodes[..at], nodes[at]);
+        }
+    }
+    if nodes.len() > before && to.random.one_in(16) {
+        feed(to, nodes[before..].to_vec());
+    }
+}
+
+fn decorate_one(to: &mut Builder<'_>, earlier: &[NodeId], node: NodeId) {
+    let constants: Vec<_> = to.model.graph(to.graph).constants().map(|(value, _, _)| Site::Const(value)).collect();
     if to.random.one_in(8) && !earlier.is_empty() {
         let mut control = vec![Site::Node(to.random.pick(earlier))];
         if to.random.one_in(2) && !constants.is_empty() {
             control.push(to.random.pick(&constants));
         }
-        to.edit().set_control(last, control);
+        to.edit().set_control(node, control);
     }
     if to.random.one_in(8) {
         let meta = NodeMeta { device: "/device:CPU:0".into(), ..NodeMeta::default() };
-        to.edit().set_node_meta(last, Some(Box::new(meta)));
+        to.edit().set_node_meta(node, Some(Box::new(meta)));
     }
     if to.random.one_in(10) && !earlier.is_empty() {
         let other = to.random.pick(earlier);
         let class = format!("loc:@{}", to.model.graph(to.graph).node(other).name);
-        to.edit().set_attr(last, "_class", Attr::Strs(vec![class.into()]));
+        to.edit().set_attr(node, "_class", Attr::Strs(vec![class.into()]));
+    }
+}
+
+/// The caller gives a tensor in the middle of the graph.
+fn feed(to: &mut Builder<'_>, nodes: Vec<NodeId>) {
+    let node = to.random.pick(&nodes);
+    let graph = to.model.graph(to.graph);
+    let Some(value) = graph.node(node).output(0) else { return };
+    let fed = graph.inputs().iter().any(|port| port.value == value);
+    let float = graph.value(value).ty.dtype() == Some(DType::F32);
+    if !fed && float {
+        let name = graph.value(value).name.clone();
+        to.edit().add_feed(name, value);
     }
 }
 
@@ -53,7 +76,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(18) {
+    match to.random.below(20) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -65,6 +88,8 @@ fn step(to: &mut Builder<'_>) {
         14 => pool(to),
         15 => shape_arithmetic(to),
         16 => constants_only(to),
+        17 => blocks_then_batch_norm(to),
+        18 => joined_then_batch_norm(to),
         _ => to.duplicate(),
     }
 }
@@ -175,6 +200,44 @@ fn batch_norm_of(to: &mut Builder<'_>, x: &Item) {
     ];
     let operands = [x.value, scale.value, offset.value, mean.value, variance.value];
     to.float_node("FusedBatchNormV3", &operands, &attrs, &x.shape);
+}
+
+/// Two convolutions, joined along channels or rows.
+fn joined_then_batch_norm(to: &mut Builder<'_>) {
+    let Some(x) = conv(to) else { return };
+    let other = to.choose(|item| item.dtype == DType::F32 && item.shape == x.shape).unwrap_or_else(|| x.clone());
+    let axis = to.random.pick(&[-1i32, 3, 3, 1]);
+    let mut shape = x.shape.clone();
+    shape[if axis == 1 { 1 } else { 3 }] *= 2;
+    let axis = to.constant_as_given(Tensor::scalar(axis));
+    let attrs = [t(), ("N", Attr::Int(2)), ("Tidx", Attr::DType(DType::I32))];
+    let operands = if to.random.one_in(2) { [x.value, other.value] } else { [other.value, x.value] };
+    let joined = to.float_node("ConcatV2", &[operands[0], operands[1], axis.value], &attrs, &shape);
+    batch_norm_of(to, &joined);
+}
+
+/// A convolution over blocks of positions, and its batches put back.
+fn blocks_then_batch_norm(to: &mut Builder<'_>) {
+    let Some(x) = to.choose(|item| item.dtype == DType::F32 && item.rank() == 4 && item.shape[0].is_multiple_of(2))
+    else {
+        return;
+    };
+    let [n, h, w, c] = x.shape[..] else { return };
+    let filter = to.floats(&[1, 1, c, 2], -1.0, 1.0);
+    let attrs = [
+        t(),
+        ("strides", Attr::Ints(vec![1, 1, 1, 1])),
+        ("padding", text("SAME")),
+        ("data_format", text("NHWC")),
+        ("dilations", Attr::Ints(vec![1, 1, 1, 1])),
+    ];
+    let product = to.float_node("Conv2D", &[x.value, filter.value], &attrs, &[n, h, w, 2]);
+    let block = to.ints(&[2, 1]);
+    let crops = to.constant_as_given(Tensor::from_vec(&[2, 2], vec![0i32; 4]).expect("four elements"));
+    let attrs = [t(), ("Tblock_shape", Attr::DType(DType::I32)), ("Tcrops", Attr::DType(DType::I32))];
+    let operands = [product.value, block.value, crops.value];
+    let back = to.float_node("BatchToSpaceND", &operands, &attrs, &[n / 2, 2 * h, w, 2]);
+    batch_norm_of(to, &back);
 }
 
 fn conv_then_affine(to: &mut Builder<'_>) {

@@ -25,6 +25,7 @@ type Condition = fn(&Site<'_>) -> Option<String>;
 
 /// A node where it stands.
 struct Site<'a> {
+    model: &'a Model,
     types: &'a Inferred,
     id: GraphId,
     graph: &'a Graph,
@@ -96,7 +97,7 @@ pub(super) fn refusals(model: &Model, bound: &[(Name, Tensor)]) -> Vec<String> {
             if !needed.node(node_id) {
                 continue;
             }
-            let site = Site { types: &types, id, graph, node, opset, bound };
+            let site = Site { model, types: &types, id, graph, node, opset, bound };
             if let Some(reason) = refusal(&site) {
                 reasons.add(format!("op {}: {reason}", node.op));
             }
@@ -123,7 +124,7 @@ pub(super) fn covers(model: &Model, node: NodeId) -> Result<(), String> {
     let graph = model.main();
     let types = Inferred::of(model);
     let (id, opset) = (model.main_id(), model.opset());
-    let site = Site { types: &types, id, graph, node: graph.node(node), opset, bound: &[] };
+    let site = Site { model, types: &types, id, graph, node: graph.node(node), opset, bound: &[] };
     refusal(&site).map_or(Ok(()), Err)
 }
 

@@ -1,6 +1,8 @@
 //! The entries, by topic. An op that is not here is refused.
 
-use gtt_ir::DType;
+use std::collections::BTreeSet;
+
+use gtt_ir::{Attr, DType, Def, ValueId};
 
 use super::Site;
 use super::entry::Allowed::{self, All, Any, AtLeast, Code, Float, Int, Str};
@@ -341,7 +343,10 @@ const QUANTIZED: &[Entry] = &[
 
 /// Ops that hold graphs, whose nodes are checked as well.
 const CONTROL: &[Entry] = &[
-    op("If", &[BOOL]).any_results().attrs(&[("then_branch", Any), ("else_branch", Any)]),
+    op("If", &[BOOL])
+        .any_results()
+        .attrs(&[("then_branch", Any), ("else_branch", Any)])
+        .when(then_branch_gives_no_constant),
     op("Scan", &[PLAIN]).any_count().any_results().from(9).attrs(&[
         ("body", Any),
         ("num_scan_inputs", Any),
@@ -372,6 +377,31 @@ fn power_is_not_negative(site: &Site<'_>) -> Option<String> {
 fn equation_has_no_ellipsis(site: &Site<'_>) -> Option<String> {
     let equation = site.node.attr("equation").and_then(gtt_ir::Attr::as_str).unwrap_or("...");
     equation.contains("...").then(|| "an equation with an ellipsis is not covered".to_owned())
+}
+
+/// tract takes a result of `then_branch` that is constant for that of the node, whatever the condition.
+fn then_branch_gives_no_constant(site: &Site<'_>) -> Option<String> {
+    if site.constant(0).and_then(|condition| condition.to_i64s()).is_some_and(|condition| condition == [1]) {
+        return None;
+    }
+    let graph = match site.node.attr("then_branch") {
+        Some(Attr::Graph(graph)) => site.model.graph(*graph),
+        _ => return None,
+    };
+    let is_constant = |value: ValueId| {
+        let (mut open, mut seen) = (vec![value], BTreeSet::new());
+        while let Some(value) = open.pop() {
+            match graph.value(value).def {
+                Def::Node { node, .. } if seen.insert(value) => open.extend(graph.node(node).operands()),
+                Def::Node { .. } => {}
+                Def::Const(_) => {}
+                _ => return false,
+            }
+        }
+        true
+    };
+    let constant = graph.outputs().iter().any(|port| is_constant(port.value));
+    constant.then(|| "a branch that gives a constant".to_owned())
 }
 
 /// tract finds the length of a range in whole numbers, whatever the element type.
