@@ -202,10 +202,27 @@ fn batch_norm_of(to: &mut Builder<'_>, x: &Item) {
     to.float_node("FusedBatchNormV3", &operands, &attrs, &x.shape);
 }
 
-/// Two convolutions, joined along channels or rows.
+/// Two convolutions of one tensor, joined along channels or rows; now and then one of them is none.
 fn joined_then_batch_norm(to: &mut Builder<'_>) {
-    let Some(x) = conv(to) else { return };
-    let other = to.choose(|item| item.dtype == DType::F32 && item.shape == x.shape).unwrap_or_else(|| x.clone());
+    let Some(image) = to.choose(|item| item.dtype == DType::F32 && item.rank() == 4) else { return };
+    let [n, h, w, c] = image.shape[..] else { return };
+    let attrs = [
+        t(),
+        ("strides", Attr::Ints(vec![1, 1, 1, 1])),
+        ("padding", text("SAME")),
+        ("data_format", text("NHWC")),
+        ("dilations", Attr::Ints(vec![1, 1, 1, 1])),
+    ];
+    let [x, other] = [0, 1].map(|_| {
+        let elements = to.random.floats(c * 2, -1.0, 1.0);
+        let filter = Tensor::from_vec(&[1, 1, c, 2], elements).expect("elements of the shape");
+        let filter = to.constant_as_given(filter);
+        let product = to.float_node("Conv2D", &[image.value, filter.value], &attrs, &[n, h, w, 2]);
+        match to.random.one_in(6) {
+            true => to.float_node("Relu", &[product.value], &[t()], &[n, h, w, 2]),
+            false => product,
+        }
+    });
     let axis = to.random.pick(&[-1i32, 3, 3, 1]);
     let mut shape = x.shape.clone();
     shape[if axis == 1 { 1 } else { 3 }] *= 2;

@@ -225,7 +225,7 @@ fn parts(to: &mut Builder<'_>, x: &Item) {
     let mut sizes = vec![extent / count; count];
     sizes[0] += extent % count;
     let mut inputs = vec![Some(x.value)];
-    if extent % count != 0 || to.random.one_in(2) {
+    if !extent.is_multiple_of(count) || to.random.one_in(2) {
         let sizes: Vec<i64> = sizes.iter().map(|&size| size as i64).collect();
         inputs.push(Some(to.ints(&sizes).value));
     }

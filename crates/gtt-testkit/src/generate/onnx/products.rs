@@ -7,8 +7,9 @@ use super::{int, ints};
 use crate::generate::{Builder, Item};
 
 pub(super) fn motif(to: &mut Builder<'_>) {
-    match to.random.below(8) {
+    match to.random.below(9) {
         0 | 1 => bias_of_one_number(to),
+        8 => bias_behind_view(to),
         2 => recurrent(to),
         3 | 4 => einsum(to),
         5 => large_weights(to),
@@ -58,6 +59,21 @@ fn bias_of_one_number(to: &mut Builder<'_>) {
             to.float_node("LayerNormalization", &[x.value, scale, bias], &attrs, &x.shape);
         }
     }
+}
+
+/// A product of matrices, its rows taken apart, and a bias along what were the columns, almost always.
+fn bias_behind_view(to: &mut Builder<'_>) {
+    let Some(x) = to.choose(|item| item.dtype == DType::F32 && item.rank() == 2) else { return };
+    let [rows, inner] = x.shape[..] else { return };
+    let columns = 1 + to.random.below(4);
+    let weights = to.floats(&[inner, columns], -1.0, 1.0);
+    let product = to.float_node("MatMul", &[x.value, weights.value], &[], &[rows, columns]);
+    let shape = to.random.pick(&[[1, rows, columns], [rows, 1, columns], [1, columns, rows]]);
+    let target = to.ints(&[shape[0] as i64, -1, shape[2] as i64]);
+    let view = to.float_node("Reshape", &[product.value, target.value], &[], &shape);
+    let bias = to.floats(&[shape[2]], -1.0, 1.0);
+    let operands = if to.random.one_in(2) { [view.value, bias.value] } else { [bias.value, view.value] };
+    to.float_node("Add", &operands, &[], &shape);
 }
 
 /// LSTM, GRU or RNN with biases and initial states of one number, or without.
