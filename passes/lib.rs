@@ -147,7 +147,28 @@ pub static PRESETS: &[Preset] = &[
                    fold_batch_norms fuse_pad_and_conv fuse_pad_and_pool fuse_log_softmax simplify_arg_max \
                    fixpoint{ simplify_shape_computations fold_constants simplify_casts simplify_arithmetic \
                    merge_constant_operands merge_clips simplify_reductions simplify_views simplify_transposes \
-                   fuse_matmul_and_add replace_gathers_with_split strip_unused_nodes merge_duplicate_nodes }",
+                   fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes }",
+    },
+    Preset {
+        name: "tract",
+        summary: "@default for the tract engine: activations and norms as the ops that operator set 18 has",
+        // The newest operator set that tract says it is tested with.
+        pipeline: "upgrade_opset(to=18) @default",
+    },
+    Preset {
+        name: "onnxruntime",
+        summary: "@default for ONNX Runtime 1.17 and newer: operator set 20, where GELU is one op",
+        pipeline: "upgrade_opset(to=20) @default",
+    },
+    Preset {
+        name: "size",
+        summary: "half the bytes: @default, then float16 weights and arithmetic (lossy)",
+        pipeline: "@default convert_to_float16",
+    },
+    Preset {
+        name: "size-int8",
+        summary: "a quarter of the bytes: @default, then 8-bit weights that are widened when the model runs (lossy)",
+        pipeline: "@default quantize_weights",
     },
     Preset {
         name: "gtt-serving",

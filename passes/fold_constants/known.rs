@@ -134,7 +134,7 @@ impl Known {
                 break;
             }
         }
-        let allowance = pass.limit(cx.dialect()).min(credit.saturating_add(pass.growth));
+        let allowance = pass.limit(cx.dialect()).min(credit.saturating_add(pass.growth(true)));
         let results = if default {
             operands.into_iter().flatten().next().filter(|_| constant).map(|tensor| vec![tensor])
         } else if constant {
@@ -224,7 +224,7 @@ impl Known {
                     .results()
                     .filter_map(|value| self.results.get(&value))
                     .all(|result| !result.waits.is_empty());
-            let growth = if repeats(graph, node) { pass.growth.min(REPEATED) } else { pass.growth };
+            let growth = pass.growth(dialect == Dialect::Tf || is_only_a_bias(graph, node));
             let grows = bytes > credit.saturating_add(growth) || largest > pass.limit(dialect);
             if grows {
                 const REASON: &str = "the result is larger than the limit, or than what it frees and may grow";
@@ -241,13 +241,8 @@ impl Known {
     }
 }
 
-/// The results of a node that says one thing many times may grow by this at most.
-const REPEATED: usize = 4096;
-
-/// The ONNX node makes much out of little, and more than the bias of a layer needs it: that is written, however many channels
-/// it has, since it is folded into the layer or found to be zero then.
-fn repeats(graph: &Graph, id: NodeId) -> bool {
-    let node = graph.node(id);
+/// The bias of layers is written however many channels it has, since it is folded into the layer or found to be zero then.
+fn is_only_a_bias(graph: &Graph, id: NodeId) -> bool {
     let is_bias = |used: &Use| match used {
         Use::Operand { node, slot } => {
             let op = &graph.node(*node).op;
@@ -255,8 +250,7 @@ fn repeats(graph: &Graph, id: NodeId) -> bool {
         }
         _ => false,
     };
-    ["ConstantOfShape", "Expand", "Tile"].iter().any(|op| node.op.is_onnx(op))
-        && !node.results().flat_map(|result| graph.value(result).uses()).all(is_bias)
+    graph.node(id).results().flat_map(|result| graph.value(result).uses()).all(is_bias)
 }
 
 /// Bytes in the file. TensorFlow writes a tensor of equal elements as one element.

@@ -20,10 +20,7 @@ pub static PASS: PassInfo = PassInfo {
             ..Param::new("clear_output_shapes", Kind::Bool, "drop TensorFlow's `_output_shapes` attributes first")
         },
         Param::new("max_constant_size_in_bytes", Kind::Int, "no larger constant is made; 10 MiB for TensorFlow"),
-        Param {
-            default: Some("65536"),
-            ..Param::new("max_growth_in_bytes", Kind::Int, "how much larger than what it frees a constant may be")
-        },
+        Param::new("max_growth_in_bytes", Kind::Int, "how much larger than what it frees a constant may be"),
     ],
     numerics: Numerics::Close { relative: 1e-5, absolute: 1e-6 },
     ..PassInfo::new(
@@ -33,6 +30,11 @@ pub static PASS: PassInfo = PassInfo {
         build,
     )
 };
+
+/// How much a fold may grow a model unless said otherwise: next to nothing in ONNX, where folding must not make files larger.
+/// TensorFlow's graphs, and biases of layers, may get more.
+const TINY: usize = 4 << 10;
+const LITTLE: usize = 64 << 10;
 
 /// The Graph Transform Tool's limit.
 const TF_LIMIT: usize = 10 << 20;
@@ -47,7 +49,7 @@ fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
         exclude_node: names("exclude_node")?,
         clear_output_shapes: args.bool("clear_output_shapes")?,
         limit: args.opt_int("max_constant_size_in_bytes")?.map(size),
-        growth: size(args.int("max_growth_in_bytes")?),
+        growth: args.opt_int("max_growth_in_bytes")?.map(size),
     }))
 }
 
@@ -56,7 +58,7 @@ struct FoldConstants {
     exclude_node: FxHashSet<String>,
     clear_output_shapes: bool,
     limit: Option<usize>,
-    growth: usize,
+    growth: Option<usize>,
 }
 
 impl Pass for FoldConstants {
@@ -82,6 +84,11 @@ impl FoldConstants {
     /// No larger constant is made.
     fn limit(&self, dialect: Dialect) -> usize {
         self.limit.unwrap_or(if dialect == Dialect::Tf { TF_LIMIT } else { usize::MAX })
+    }
+
+    /// How much larger than what it frees a constant may be.
+    fn growth(&self, generous: bool) -> usize {
+        self.growth.unwrap_or(if generous { LITTLE } else { TINY })
     }
 
     fn excludes(&self, node: &Node) -> bool {
