@@ -43,7 +43,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(30) {
         return flow::motif(to);
     }
-    match to.random.below(43) {
+    match to.random.below(44) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -70,6 +70,7 @@ fn step(to: &mut Builder<'_>) {
         37..=39 => disturbed(to, products::motif),
         40 => disturbed(to, structure::motif),
         41 => disturbed(to, super::spatial::step),
+        42 => disturbed(to, products::reductions),
         _ => optional_operands(to),
     }
 }

@@ -183,7 +183,7 @@ fn large_weights(to: &mut Builder<'_>) {
 }
 
 /// Reductions in a row, and with their axes put back or dropped; other axes and other reductions now and then.
-fn reductions(to: &mut Builder<'_>) {
+pub(super) fn reductions(to: &mut Builder<'_>) {
     const OPS: &[&str] = &["ReduceSum", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"];
     let Some(x) = to.choose(|item| item.dtype == DType::F32 && item.rank() >= 2) else { return };
     let (op, axis) = (to.random.pick(OPS), to.random.below(x.rank()));
