@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::ConvertToFloat16;
 use super::constants::Fit;
-use super::flow::{Flow, NodeAt, Reader};
+use super::flow::{Flow, NodeAt, Reader, Root, root_of};
 use super::ops::{Slot, Support};
 
 /// A constant of more elements is a weight: its node does not return to float32.
@@ -172,7 +172,10 @@ impl Plan {
             if matches!(model.graph(root).value(value).def, Def::Input { default: Some(_) }) {
                 return Err(Some("the caller may override an initializer that it reads"));
             }
-            let Some(fit) = self.fit(pass, model, flow, float) else { continue };
+            let Some(fit) = self.fit(pass, model, flow, float) else {
+                weights += widened(model, (root, value)).unwrap_or_default();
+                continue;
+            };
             if fit.is_beyond {
                 return Err(Some("a constant is beyond float16"));
             }
@@ -184,7 +187,9 @@ impl Plan {
             weights += model.graph(graph).tensor(value).map_or(0, gtt_ir::Tensor::len);
         }
         if pass.keep_precise {
-            let mut computed = operands_half().filter(|(_, float)| !self.fits.contains_key(float)).peekable();
+            let is_computed =
+                |float: usize| !self.fits.contains_key(&float) && widened(model, flow.floats[float].root).is_none();
+            let mut computed = operands_half().filter(|(_, float)| is_computed(*float)).peekable();
             let light = !support.is_heavy || node.op.is_onnx("MatMul") && weights > 0 && weights <= WEIGHT;
             let continues =
                 light && !has_mask && computed.peek().is_some() && computed.all(|(_, float)| self.wide[float]);
@@ -260,6 +265,18 @@ impl Plan {
         let mut readers = results.flat_map(|float| &flow.floats[float].readers);
         readers.all(|reader| self.wants(model, flow, *reader) != Wants::Half)
     }
+}
+
+/// Elements of a float16 constant behind a `Cast`, as an earlier run leaves what both types read.
+fn widened(model: &Model, (graph, value): Root) -> Option<usize> {
+    let found = model.graph(graph);
+    let node = found.node(found.def_node(value)?);
+    if !node.op.is_onnx("Cast") {
+        return None;
+    }
+    let (graph, value) = root_of(model, graph, node.input(0)?);
+    let tensor = model.graph(graph).tensor(value)?;
+    (tensor.dtype() == DType::F16).then(|| tensor.len())
 }
 
 /// It is a `MatMul`, or a `Cast` in front of one, as an earlier run leaves it.
