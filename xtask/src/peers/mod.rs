@@ -257,7 +257,12 @@ fn tract(gtt: &Path, model: &Path, target: &Path, feeds: &Path) -> Option<String
         return None;
     }
     let mut command = Command::new(gtt);
-    command.arg("verify").arg(model).arg(target).args(["--json", "--allow-unchecked", "--input-data"]).arg(feeds);
+    command
+        .arg("verify")
+        .arg(model)
+        .arg(target)
+        .args(["--json", "--allow-unchecked", "--tolerance", "1e-3", "--input-data"])
+        .arg(feeds);
     let output = command.output().ok()?;
     let found: Value = serde_json::from_slice(&output.stdout).ok()?;
     Some(found["verdict"].as_str().or(found["verdict"]["kind"].as_str())?.to_owned())

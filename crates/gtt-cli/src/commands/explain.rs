@@ -97,8 +97,8 @@ fn explain_preset(registry: &Registry, preset: &Preset, json: bool) -> anyhow::R
         return output::emit_json(&entry);
     }
     let mut text = format!("{}  {}\n\n", styled(BOLD, format!("@{}", preset.name)), preset.summary);
-    for line in preset.pipeline.trim().lines() {
-        let _ = writeln!(text, "  {}", line.trim());
+    for line in lines(preset.pipeline) {
+        let _ = writeln!(text, "  {line}");
     }
     text.push('\n');
     let words = preset.pipeline.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '@' || c == '-'));
@@ -112,6 +112,30 @@ fn explain_preset(registry: &Registry, preset: &Preset, json: bool) -> anyhow::R
     }
     text.push_str(&table.render("  "));
     output::emit(&text)
+}
+
+/// A pipeline in lines, those of a `fixpoint` further in. Blanks are kept within brackets.
+fn lines(pipeline: &str) -> Vec<String> {
+    const WIDTH: usize = 100;
+    let mut lines: Vec<String> = vec![String::new()];
+    let (mut depth, mut inside) = (0usize, false);
+    for word in pipeline.split_whitespace() {
+        let (opens, closes) = (word.ends_with('{'), word == "}");
+        depth -= usize::from(closes);
+        let last = lines.last_mut().filter(|last| !closes && (inside || !opens && last.len() + word.len() < WIDTH));
+        match last {
+            Some(last) if last.trim().is_empty() => *last = format!("{}{word}", "  ".repeat(depth)),
+            Some(last) => *last = format!("{last} {word}"),
+            None => lines.push(format!("{}{word}", "  ".repeat(depth))),
+        }
+        inside = if inside { !word.contains(')') } else { word.contains('(') && !word.contains(')') };
+        depth += usize::from(opens);
+        if opens || closes {
+            lines.push(String::new());
+        }
+    }
+    lines.retain(|line| !line.trim().is_empty());
+    lines
 }
 
 /// Markdown for a terminal: headings and code get styles, the rest stays as it is.
@@ -130,4 +154,15 @@ fn markdown(source: &str) -> String {
         };
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn a_pipeline_is_broken_at_its_braces() {
+        assert_eq!(lines("a b(x=1, y=2) fixpoint{ c d } e"), ["a b(x=1, y=2)", "fixpoint{", "  c d", "}", "e"]);
+        assert!(lines(&"pass ".repeat(50)).iter().all(|line| line.len() <= 105));
+    }
 }

@@ -347,7 +347,10 @@ pub(crate) fn verdict(verification: &Verification) -> String {
         }
         Verdict::Different => {
             let what = gtt::describe_difference(verification);
-            let _ = writeln!(text, "{head}  {}: {what}; {}", styled(BAD, "outputs differ"), verification.engine);
+            let largest = verification.sets.iter().map(|set| set.comparison.max_rel()).fold(0.0, f64::max);
+            let largest = difference(largest, verification);
+            let _ =
+                writeln!(text, "{head}  {}: {what}; {largest}; {}", styled(BAD, "outputs differ"), verification.engine);
         }
         Verdict::Measured => {
             let _ = writeln!(
