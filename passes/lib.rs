@@ -138,15 +138,15 @@ pub static PRESETS: &[Preset] = &[
         // Large constants are merged only when norms are folded: weights that two products share cannot be scaled. What is
         // written out as arithmetic is recognised before scales and offsets move into weights.
         pipeline: "freeze_initializers inline_functions lift_constants \
-                   fixpoint{ simplify_shape_computations fold_constants remove_nodes(op=Identity, op=StopGradient) \
-                   remove_dropout remove_zero_padding remove_zero_bias inline_constant_branches simplify_sequences \
-                   resolve_cast_like simplify_casts simplify_arithmetic simplify_where merge_clips simplify_reductions \
+                   fixpoint{ fold_constants remove_nodes(op=Identity, op=StopGradient) remove_dropout remove_zero_padding \
+                   remove_zero_bias inline_constant_branches simplify_sequences resolve_cast_like simplify_casts \
+                   simplify_arithmetic simplify_where merge_clips simplify_reductions simplify_shape_computations \
                    simplify_views simplify_transposes strip_unused_nodes \
                    merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
                    fuse_layer_norm fuse_rms_norm fuse_gelu fuse_hard_swish fuse_swish fuse_rotary_embedding fuse_attention \
                    fold_batch_norms fuse_pad_and_conv fuse_pad_and_pool fuse_log_softmax simplify_arg_max \
-                   fixpoint{ simplify_shape_computations fold_constants simplify_casts simplify_arithmetic \
-                   merge_constant_operands merge_clips simplify_reductions simplify_views simplify_transposes \
+                   fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_constant_operands merge_clips \
+                   simplify_reductions simplify_shape_computations simplify_views simplify_transposes \
                    fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes }",
     },
     Preset {
