@@ -75,8 +75,9 @@ def recorded(path, names):
     entries = json.load(open(meta))["entries"] if os.path.exists(meta) else []
     for entry in entries:
         if entry["file"] == os.path.basename(path):
-            for k in entry.get("io_sets") or (0, 1):
-                arrays = numpy.load(os.path.join(folder, "io", f"set{k}_in.npz"))
+            sets = [os.path.join(folder, "io", f"set{k}_in.npz") for k in entry.get("io_sets") or (0, 1)]
+            for path in filter(os.path.exists, sets):
+                arrays = numpy.load(path)
                 tensor = lambda t: t if t in names else t.split(":")[0]
                 yield {tensor(t): arrays[logical] for logical, t in entry["inputs"].items()}
 

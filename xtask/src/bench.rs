@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Subcommand;
 use gtt_ir::{Dialect, Model};
-use gtt_rewrite::{Interface, Pipeline, Runner};
+use gtt_rewrite::{Interface, Numerics, PassInfo, Pipeline, Runner};
 use gtt_testkit::synthetic::{Form, model};
 
 use crate::arguments;
@@ -111,7 +111,9 @@ fn steps(dialect: Dialect, form: Form, size: usize, only: Option<&str>) -> Resul
     rows.insert(0, ("load".to_owned(), seconds, count));
     let registry = gtt_passes::registry();
     // Passes that change the interface name inputs and outputs of the model that they are meant for.
-    let keeps = |pass: &&&gtt_rewrite::PassInfo| matches!(pass.interface, Interface::Kept | Interface::DropsDefaults);
+    let keeps = |pass: &&&PassInfo| {
+        matches!(pass.interface, Interface::Kept | Interface::DropsDefaults) && pass.numerics != Numerics::Renames
+    };
     let every: Vec<String> = registry.passes().iter().filter(keeps).map(|pass| arguments::step(pass.name)).collect();
     let mut pipelines: Vec<(String, String)> = match form {
         Form::Encoder => every.iter().map(|step| (step.clone(), step.clone())).collect(),
