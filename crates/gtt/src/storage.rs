@@ -11,7 +11,7 @@ use gtt_wire::Scratch;
 const LARGE: usize = 1 << 20;
 
 /// So many bytes of them stay in memory, where they need not be written twice.
-const IN_MEMORY: usize = 96 << 20;
+const IN_MEMORY: usize = 144 << 20;
 
 /// An evaluator whose large results, and large constants of passes, wait in a temporary file without a name.
 pub(crate) struct Stored<E> {

@@ -207,26 +207,48 @@ impl Walk {
     /// again.
     fn gather<const N: usize>(&self, data: &[u8]) -> Vec<u8> {
         const TILE: usize = 64;
+        /// Matrices of fewer bytes are not worth a thread.
+        const THREADS_FROM: usize = 1 << 20;
         let source = data.as_chunks::<N>().0;
         let (&[.., rows, columns], &[.., 1, stride]) = (self.shape.as_slice(), self.strides.as_slice()) else {
             return self.offsets().map(|offset| source[offset]).collect::<Vec<_>>().into_flattened();
         };
         let mut gathered = vec![[0; N]; self.count()];
         let outer = self.outer(self.shape.len() - 2);
-        for (matrix, offset) in gathered.chunks_exact_mut((rows * columns).max(1)).zip(outer.offsets()) {
+        let threads = if rows * columns * N < THREADS_FROM { 1 } else { threads() };
+        let band = rows.div_ceil(threads).next_multiple_of(TILE).max(1);
+        // The elements of a band of rows: each goes to a place of its own, whichever thread puts it there.
+        let transpose = |part: &mut [[u8; N]], first: usize, offset: usize| {
+            let rows = part.len() / columns;
             for top in (0..rows).step_by(TILE) {
                 for left in (0..columns).step_by(TILE) {
                     for row in top..rows.min(top + TILE) {
                         for column in left..columns.min(left + TILE) {
-                            let from = offset as isize + row as isize + column as isize * stride;
-                            matrix[row * columns + column] = source[from as usize];
+                            let from = offset as isize + (first + row) as isize + column as isize * stride;
+                            part[row * columns + column] = source[from as usize];
                         }
                     }
                 }
             }
+        };
+        for (matrix, offset) in gathered.chunks_exact_mut((rows * columns).max(1)).zip(outer.offsets()) {
+            if threads == 1 {
+                transpose(matrix, 0, offset);
+                continue;
+            }
+            std::thread::scope(|scope| {
+                for (index, part) in matrix.chunks_mut(band * columns).enumerate() {
+                    scope.spawn(move || transpose(part, index * band, offset));
+                }
+            });
         }
         gathered.into_flattened()
     }
+}
+
+/// Threads for work that is bound by memory: more than a few do not help.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4))
 }
 
 /// See [`Walk::offsets`].
@@ -307,6 +329,15 @@ mod tests {
         };
         let expected: Vec<u8> = walk.offsets().flat_map(|offset| (offset as u16).to_le_bytes()).collect();
         assert_eq!(walk.copy(&source, 2), expected);
+    }
+
+    #[test]
+    fn a_large_matrix_is_transposed_by_several_threads() {
+        let (rows, columns) = (1030, 300);
+        let source: Vec<u8> = (0..rows * columns).flat_map(|index| (index as u32).to_le_bytes()).collect();
+        let walk = Walk { shape: vec![columns, rows], strides: vec![1, columns as isize], base: 0 };
+        let expected: Vec<u8> = walk.offsets().flat_map(|offset| (offset as u32).to_le_bytes()).collect();
+        assert_eq!(walk.copy(&source, 4), expected);
     }
 
     #[test]
