@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use gtt_ir::{DType, Tensor};
+use rayon::prelude::*;
 
 use super::args::{Args, Evaluated};
 
@@ -208,15 +209,13 @@ impl Walk {
     fn gather<const N: usize>(&self, data: &[u8]) -> Vec<u8> {
         const TILE: usize = 64;
         /// Matrices of fewer bytes are not worth a thread.
-        const THREADS_FROM: usize = 1 << 20;
+        const PARALLEL_FROM: usize = 1 << 20;
         let source = data.as_chunks::<N>().0;
         let (&[.., rows, columns], &[.., 1, stride]) = (self.shape.as_slice(), self.strides.as_slice()) else {
             return self.offsets().map(|offset| source[offset]).collect::<Vec<_>>().into_flattened();
         };
         let mut gathered = vec![[0; N]; self.count()];
         let outer = self.outer(self.shape.len() - 2);
-        let threads = if rows * columns * N < THREADS_FROM { 1 } else { threads() };
-        let band = rows.div_ceil(threads).next_multiple_of(TILE).max(1);
         // The elements of a band of rows: each goes to a place of its own, whichever thread puts it there.
         let transpose = |part: &mut [[u8; N]], first: usize, offset: usize| {
             let rows = part.len() / columns;
@@ -232,23 +231,15 @@ impl Walk {
             }
         };
         for (matrix, offset) in gathered.chunks_exact_mut((rows * columns).max(1)).zip(outer.offsets()) {
-            if threads == 1 {
+            if matrix.len() * N < PARALLEL_FROM {
                 transpose(matrix, 0, offset);
-                continue;
+            } else {
+                let bands = matrix.par_chunks_mut(TILE * columns).enumerate();
+                bands.for_each(|(index, band)| transpose(band, index * TILE, offset));
             }
-            std::thread::scope(|scope| {
-                for (index, part) in matrix.chunks_mut(band * columns).enumerate() {
-                    scope.spawn(move || transpose(part, index * band, offset));
-                }
-            });
         }
         gathered.into_flattened()
     }
-}
-
-/// Threads for work that is bound by memory: more than a few do not help.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4))
 }
 
 /// See [`Walk::offsets`].
