@@ -4,7 +4,7 @@ use gtt_ir::{Attr, Dim, NodeId, Op, ValueId};
 use gtt_ops::views::onnx::{Concat, Transpose};
 use gtt_rewrite::{Decline, NewNode, Operand, Rewrite, Rule, RuleContext, require};
 
-use super::ops::broadcasts;
+use super::ops::{ALIKE, broadcasts};
 use crate::support::axes;
 
 /// `Add(Transpose(x), Transpose(y))`, `Concat` of Transposes: one Transpose behind.
@@ -16,27 +16,7 @@ impl Rule for TransposedOperands {
     }
 
     fn ops(&self) -> &'static [&'static str] {
-        &[
-            "Add",
-            "And",
-            "Concat",
-            "Div",
-            "Equal",
-            "Greater",
-            "GreaterOrEqual",
-            "Less",
-            "LessOrEqual",
-            "Max",
-            "Min",
-            "Mod",
-            "Mul",
-            "Or",
-            "Pow",
-            "Sub",
-            "Sum",
-            "Where",
-            "Xor",
-        ]
+        ALIKE
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {

@@ -30,9 +30,11 @@ pub(super) struct Rows {
     pub(super) bias: Option<ValueId>,
 }
 
-const BINARY: &[&str] = &[
+/// Ops whose operands may all be laid out alike: those that broadcast element by element, and `Concat`.
+pub(super) const ALIKE: &[&str] = &[
     "Add",
     "And",
+    "Concat",
     "Div",
     "Equal",
     "Greater",
@@ -46,14 +48,16 @@ const BINARY: &[&str] = &[
     "Or",
     "Pow",
     "Sub",
+    "Sum",
+    "Where",
     "Xor",
 ];
 
 /// Element-wise with numpy's broadcasting, for any number of operands.
 pub(super) fn broadcasts(node: &Node, opset: i64) -> bool {
     let name = node.op.name.as_str();
-    let since = if matches!(name, "Max" | "Min" | "Sum" | "Mean") { 8 } else { 7 };
-    node.op.domain.as_str().is_empty() && opset >= since && (BINARY.contains(&name) || matches!(name, "Sum" | "Where"))
+    let since = if matches!(name, "Max" | "Min" | "Sum") { 8 } else { 7 };
+    node.op.domain.as_str().is_empty() && opset >= since && name != "Concat" && ALIKE.contains(&name)
 }
 
 /// The slot of the operand that may move, and the conditions.
