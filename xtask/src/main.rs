@@ -9,6 +9,7 @@ mod idempotent;
 mod matrix;
 mod new_pass;
 mod node_tests;
+mod op_registry;
 mod peers;
 mod tidy;
 mod venv;
@@ -70,6 +71,12 @@ enum Task {
         /// Only this pipeline
         #[arg(long)]
         pipeline: Option<String>,
+    },
+    /// Write TensorFlow's op registry as the table in gtt-ops: needs a Python environment with tensorflow-cpu
+    OpRegistry {
+        /// The Python environment
+        #[arg(long)]
+        venv: PathBuf,
     },
     /// Transform models twice, and what came out again: the same bytes every time
     Idempotent {
@@ -162,6 +169,7 @@ fn run_task() -> Result<()> {
                 .arg(jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).to_string());
             run(command.args(pipeline).current_dir(&root))
         }
+        Task::OpRegistry { venv } => op_registry::write(&root, &venv),
         Task::Idempotent { gtt, passes, models } => idempotent::idempotent(&root, gtt.as_deref(), &passes, &models),
         Task::NodeTests { folder, each_pass: true, onnxruntime, no_tract } => {
             node_tests::each_pass(&root, &folder, onnxruntime.as_deref(), !no_tract)

@@ -3,6 +3,7 @@
 //! * [`info()`]: effects, determinism and the like, for every op of both dialects.
 //! * [`infer`]: types of all values of a model.
 //! * [`eval`]: evaluation of nodes whose operands are constants.
+//! * [`registry`]: operands, results and attributes of TensorFlow's ops, as registered.
 //! * [`views`]: nodes of one op with every attribute taken apart, defaults filled in.
 //!
 //! Nothing here changes a model, reads a file or runs an engine.
@@ -13,6 +14,7 @@ pub mod infer;
 pub mod info;
 #[cfg(test)]
 mod nonsense;
+pub mod registry;
 mod slicing;
 pub mod views;
 
