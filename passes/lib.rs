@@ -7,6 +7,7 @@ pub use synonyms::SYNONYMS;
 mod support;
 mod synonyms;
 
+pub mod bind_placeholder;
 pub mod convert_to_float16;
 pub mod drop_output;
 pub mod extract;
@@ -69,6 +70,7 @@ pub mod upgrade_opset;
 
 /// Every pass.
 pub static PASSES: &[&PassInfo] = &[
+    &bind_placeholder::PASS,
     &convert_to_float16::PASS,
     &drop_output::PASS,
     &extract::PASS,

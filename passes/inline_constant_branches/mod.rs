@@ -3,6 +3,8 @@
 use gtt_ir::{Attr, Dialect, GraphId, Model, NodeId, ValueId};
 use gtt_rewrite::{ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Scope, constant_tensor, require};
 
+mod switch;
+
 use crate::support::inline::{Bindings, Copying, Mark, NamesOnce, replace_node, until_settled};
 use crate::support::loops::{Loop, single_bool};
 use crate::support::names::FreeNames;
@@ -10,7 +12,6 @@ use crate::support::names::FreeNames;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_if_with_const_cond"],
-    dialects: &[Dialect::Onnx],
     scope: Scope::WithFunctions,
     ..PassInfo::new(
         "inline_constant_branches",
@@ -28,6 +29,10 @@ struct InlineConstantBranches;
 
 impl Pass for InlineConstantBranches {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            cx.graphs().into_iter().for_each(|graph| switch::resolve(cx, graph));
+            return Ok(());
+        }
         until_settled(cx, visit);
         Ok(())
     }

@@ -106,6 +106,17 @@ impl<'m> Editor<'m> {
         value
     }
 
+    /// Forgets the results of a TensorFlow node from a slot on; they must be unused. For nodes whose op has become another one.
+    pub fn truncate_results(&mut self, node: NodeId, count: usize) {
+        while self.graph().node(node).outputs.len() > count {
+            let graph = self.touch();
+            if let Some(value) = graph.nodes[node].outputs.pop().flatten() {
+                assert!(graph.values[value].is_unused(), "value `{}` is still used", graph.values[value].name);
+                graph.values.remove(value);
+            }
+        }
+    }
+
     /// Adds a constant of the dialect's natural form.
     pub fn add_const(&mut self, name: impl Into<Name>, tensor: Tensor, rank: u32) -> ValueId {
         let constant = Constant::new(self.model.dialect, tensor, rank);
@@ -162,6 +173,18 @@ impl<'m> Editor<'m> {
         let index = graph.inputs.len() as u32;
         graph.inputs.push(Port { name: name.into(), value });
         graph.values[value].uses.push(Use::Input { index });
+    }
+
+    /// Takes a declaration of [`Editor::add_feed`] back; the value stays.
+    pub fn drop_feed(&mut self, index: usize) {
+        let graph = self.touch();
+        let port = graph.inputs.remove(index);
+        graph.values[port.value].uses.remove(Use::Input { index: index as u32 });
+        for (new, port) in graph.inputs.iter().enumerate().skip(index) {
+            let uses = &mut graph.values[port.value].uses;
+            uses.remove(Use::Input { index: new as u32 + 1 });
+            uses.push(Use::Input { index: new as u32 });
+        }
     }
 
     /// Declares an output.

@@ -69,6 +69,7 @@ impl Contract {
             for port in before {
                 let may_go = match interface {
                     Interface::DropsDefaults => port.has_default,
+                    Interface::DropsInputs => kind == "input",
                     Interface::DropsOutputs => kind == "output",
                     _ => false,
                 };

@@ -143,3 +143,4 @@ pub use report::{Declines, Outcome, Report, Rewrites, Size, StepReport};
 pub use rewrite::{NewNode, NewNodeId, NewValue, Operand, Rewrite};
 pub use rule::{Rule, RuleContext, constant_tensor, is_fed};
 pub use runner::{Event, Runner};
+pub use suggest::closest;

@@ -229,6 +229,8 @@ pub enum Interface {
     DropsDefaults,
     /// As [`Interface::Kept`], but types of inputs and outputs may change.
     ChangesTypes,
+    /// As [`Interface::Kept`], but inputs may go.
+    DropsInputs,
     /// As [`Interface::Kept`], but outputs may go.
     DropsOutputs,
     /// Inputs and outputs may be others altogether.

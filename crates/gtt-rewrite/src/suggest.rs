@@ -1,7 +1,7 @@
 //! "Did you mean": the closest of some known names.
 
 /// The known name closest to a misspelt one, if it is close: at most a third of the letters differ, or one contains the other.
-pub(crate) fn closest<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = misspelt.to_ascii_lowercase().replace('-', "_");
     if wanted.is_empty() || wanted.len() > 100 {
         return None;

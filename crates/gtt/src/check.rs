@@ -180,6 +180,12 @@ impl Checker {
     /// The model does not take the inputs, or has other outputs: there is nothing to compare.
     fn other_interface(&self, model: &Model) -> Option<String> {
         let graph = model.main();
+        if model.dialect == Dialect::Tf {
+            let taken = |name: &Name| graph.inputs().iter().any(|port| port.name == *name);
+            let fed = self.feeds.iter().flat_map(|set| &set.tensors).map(|(name, _)| name);
+            let bound = fed.into_iter().find(|name| !taken(name))?;
+            return Some(format!("the pipeline gives input `{bound}` a value of its own"));
+        }
         let outputs = self.outputs.as_ref().filter(|_| model.dialect == Dialect::Onnx)?;
         if graph.outputs().iter().map(|port| &port.name).ne(outputs) {
             return Some("the pipeline changes which outputs there are".to_owned());

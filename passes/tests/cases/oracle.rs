@@ -52,7 +52,8 @@ impl Tract {
         }
         let bindings = Bindings::parse(inputs).map_err(|error| error.to_string())?;
         let options = FeedOptions { bindings, ..FeedOptions::default() };
-        let sets = feeds::generate(&specs, &options, 2).map_err(|error| error.to_string())?;
+        let mut sets = feeds::generate(&specs, &options, 2).map_err(|error| error.to_string())?;
+        bind(before, after, &mut sets)?;
         let tolerance = match numerics {
             Numerics::Close { relative, .. } => Tolerance::close(relative.max(ROUNDING)),
             _ => Tolerance::close(ROUNDING),
@@ -68,6 +69,21 @@ impl Tract {
         }
         Ok(Ok(found))
     }
+}
+
+/// A TensorFlow input that has become a constant is fed with the value it has got.
+fn bind(before: &Model, after: &Model, sets: &mut [Feeds]) -> Result<(), String> {
+    let gone = |port: &&gtt_ir::Port| after.main().inputs().iter().all(|other| other.name != port.name);
+    if before.dialect != Dialect::Tf {
+        return Ok(());
+    }
+    for port in before.main().inputs().iter().filter(gone) {
+        let bound = after.main().constants().find(|(_, value, _)| value.name == port.name);
+        let bound = bound.ok_or_else(|| format!("input `{}` is gone, and what it was bound to is, too", port.name))?;
+        let fed = sets.iter_mut().flat_map(|set| &mut set.tensors).filter(|(name, _)| *name == port.name);
+        fed.for_each(|(_, tensor)| *tensor = bound.2.tensor.clone());
+    }
+    Ok(())
 }
 
 /// The bytes that the exporter makes, as ONNX.

@@ -300,3 +300,27 @@ fn equal_constants_of_any_form_have_equal_hashes() {
     let negative = Tensor::vector(&[-0.0f32, 1.0]);
     assert_ne!(negative, Tensor::vector(&[0.0f32, 1.0]));
 }
+
+#[test]
+fn a_feed_that_is_dropped_leaves_the_others_in_order() {
+    let mut model = crate::text::parse(
+        "model tf
+
+         graph main(a, b, c) -> (y) {
+           a = Placeholder()
+           b = Placeholder()
+           c = Placeholder()
+           y = AddN(a, b, c)
+         }",
+    )
+    .unwrap();
+    let main = model.main_id();
+    model.edit(main).drop_feed(1);
+    let graph = model.main();
+    let names: Vec<&str> = graph.inputs().iter().map(|port| port.name.as_str()).collect();
+    assert_eq!(names, ["a", "c"]);
+    let fed =
+        |index: usize| graph.value(graph.inputs()[index].value).uses().contains(&Use::Input { index: index as u32 });
+    assert!(fed(0) && fed(1));
+    assert!(crate::verify::verify(&model).is_ok());
+}
