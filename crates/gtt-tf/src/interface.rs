@@ -110,7 +110,7 @@ pub(crate) fn value_at(
 const COMPARED: usize = 100_000;
 
 /// Up to three names that may have been meant.
-fn similar<'a>(name: &str, all: impl Iterator<Item = &'a str>, by_letter: bool) -> Vec<String> {
+pub(crate) fn similar<'a>(name: &str, all: impl Iterator<Item = &'a str>, by_letter: bool) -> Vec<String> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
     let (lower, lower_last) = (name.to_lowercase(), last(name));
     let mut found: Vec<(usize, &str)> = all

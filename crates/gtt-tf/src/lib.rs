@@ -15,6 +15,7 @@
 //! What is public survives: see [`write()`] on names.
 
 mod attr;
+mod checkpoint;
 mod detect;
 mod dtype;
 mod envelope;
@@ -28,6 +29,7 @@ mod tensor;
 mod text;
 mod write;
 
+pub use checkpoint::Checkpoint;
 pub use detect::{Format, detect};
 pub use dtype::{from_number as dtype_from_number, to_number as dtype_to_number};
 pub use envelope::{Container, Versions, container, function_names, signatures, variables, versions};

@@ -295,7 +295,7 @@ fn value_tag(dtype: DType) -> u32 {
 }
 
 /// From a byte an element to packed bits, low bits first.
-fn pack(bytes: &[u8], bits: usize) -> Bytes {
+pub(crate) fn pack(bytes: &[u8], bits: usize) -> Bytes {
     let per_byte = 8 / bits;
     let mask = (1u8 << bits) - 1;
     let packed = bytes.chunks(per_byte).map(|chunk| {
