@@ -4,9 +4,11 @@ use gtt_ir::{DType, Dialect, Node};
 use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo};
 use rustc_hash::FxHashSet;
 
+mod min_first;
 mod onnx;
 mod readers;
 mod scheme;
+mod tensorflow;
 
 use scheme::Scheme;
 
@@ -15,12 +17,11 @@ pub static PASS: PassInfo = PassInfo {
     aliases: &["quantize_weight"],
     params: &[
         Param { default: Some("1024"), ..Param::new("minimum_size", Kind::Int, "weights of fewer elements stay") },
-        Param { default: Some("int8"), ..Param::new("type", Kind::DType, "int8, uint8, int4 or float16") },
+        Param { default: Some("int8"), ..Param::new("type", Kind::DType, "int8, uint8, int4 or float16; TensorFlow: uint8 or float16") },
         Param { default: Some("true"), ..Param::new("per_channel", Kind::Bool, "a scale for each output channel") },
         Param { repeated: true, ..Param::new("op_block_list", Kind::Name, "op whose weights stay") },
         Param { repeated: true, ..Param::new("node_block_list", Kind::Name, "name of a node whose weights stay") },
     ],
-    dialects: &[Dialect::Onnx],
     numerics: Numerics::Lossy,
     ..PassInfo::new(
         "quantize_weights",
@@ -44,6 +45,7 @@ fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
     Ok(Box::new(QuantizeWeights {
         minimum_size: usize::try_from(args.int("minimum_size")?).unwrap_or(0),
         scheme,
+        scheme_is_given: args.is_given("type"),
         per_channel: args.bool("per_channel")?,
         blocked_ops: names("op_block_list")?,
         blocked_nodes: names("node_block_list")?,
@@ -53,6 +55,7 @@ fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
 struct QuantizeWeights {
     minimum_size: usize,
     scheme: Scheme,
+    scheme_is_given: bool,
     per_channel: bool,
     blocked_ops: FxHashSet<String>,
     blocked_nodes: FxHashSet<String>,
@@ -62,7 +65,7 @@ impl Pass for QuantizeWeights {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         match cx.dialect() {
             Dialect::Onnx => onnx::run(self, cx),
-            _ => Ok(()),
+            _ => tensorflow::run(self, cx),
         }
     }
 }

@@ -140,7 +140,8 @@ impl Channels {
     }
 }
 
-fn halves(bytes: &Bytes, shape: &[usize]) -> Result<Quantized, &'static str> {
+/// Float32 elements as halves.
+pub(super) fn halves(bytes: &Bytes, shape: &[usize]) -> Result<Quantized, &'static str> {
     let mut change = Change::default();
     let mut halves = Vec::with_capacity(bytes.len() / 2);
     for element in elements(bytes) {

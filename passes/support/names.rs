@@ -51,6 +51,16 @@ impl FreeNames {
         if wanted.is_empty() { Name::default() } else { self.nodes.take(wanted) }
     }
 
+    /// A name for a TensorFlow node with its results, or for a constant: the two share one set of names.
+    pub(crate) fn tensorflow(&mut self, wanted: &str) -> Name {
+        loop {
+            let name = self.values.take(wanted);
+            if !self.nodes.used.contains_key(&name) {
+                return name;
+            }
+        }
+    }
+
     /// The name of a value that goes, for the one that takes its place, if nothing else has it.
     pub(crate) fn value_of(&mut self, gone: &Name) -> Name {
         if self.values.is_used_once(gone) { gone.clone() } else { self.value(gone) }

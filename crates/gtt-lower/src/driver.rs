@@ -1,7 +1,7 @@
 //! Walks the graph from its inputs to its outputs and lowers node by node.
 
 use gtt_ir::traverse::topological;
-use gtt_ir::{Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Shape, Tensor, Type, ValueId};
+use gtt_ir::{Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Shape, Tensor, Type, Use, ValueId};
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
@@ -157,12 +157,11 @@ impl<'a> Walk<'a> {
 
     fn state_of(&mut self, value: ValueId) -> State {
         if let (State::Absent, Def::Const(constant)) = (self.states[value.index()], &self.graph.value(value).def) {
-            let name = &self.graph.value(value).name;
+            let (name, dtype) = (&self.graph.value(value).name, constant.tensor.dtype());
             self.states[value.index()] =
-                if constant.tensor.is_readable() && onnx_code(constant.tensor.dtype()).is_some() {
+                if constant.tensor.is_readable() && (onnx_code(dtype).is_some() || self.is_dequantized(value)) {
                     State::Lowered(self.builder.constant(name, constant.tensor.clone()))
                 } else {
-                    let dtype = constant.tensor.dtype();
                     self.reasons.push(Reason {
                         node: name.clone(),
                         op: "Const".into(),
@@ -172,6 +171,15 @@ impl<'a> Walk<'a> {
                 };
         }
         self.states[value.index()]
+    }
+
+    /// Only `Dequantize` reads the constant: it never becomes an ONNX value.
+    fn is_dequantized(&self, value: ValueId) -> bool {
+        let dequantizes = |used: &Use| match used {
+            Use::Operand { node, slot: 0 } => self.graph.node(*node).op.is_tf("Dequantize"),
+            used => matches!(used, Use::Control { .. }),
+        };
+        self.graph.value(value).uses().iter().all(dequantizes)
     }
 
     /// Backwards from the outputs over operands; dead operands of `Merge` and what is fed are not passed.

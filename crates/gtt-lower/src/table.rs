@@ -6,8 +6,8 @@
 use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
-    control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, reduce, resize, shape, slice,
-    space,
+    control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, quantized, reduce, resize, shape,
+    slice, space,
 };
 use crate::value::{Val, Why};
 
@@ -76,6 +76,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Cumsum", &["T", "Tidx", "exclusive", "reverse"], reduce::cumsum),
     entry("DepthToSpace", &["T", "block_size", "data_format"], space::depth_to_space),
     entry("DepthwiseConv2dNative", CONV, conv::depthwise),
+    entry("Dequantize", &["T", "mode", "narrow_range", "axis", "dtype"], quantized::dequantize),
     entry("Div", &["T"], elementwise::binary),
     entry("DivNoNan", &["T"], functions::div_no_nan),
     entry("Einsum", &["T", "N", "equation"], matmul::einsum),

@@ -10,6 +10,7 @@ pub(crate) mod layout;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod pool;
+pub(crate) mod quantized;
 pub(crate) mod reduce;
 pub(crate) mod resize;
 pub(crate) mod shape;

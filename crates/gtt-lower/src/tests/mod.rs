@@ -14,6 +14,7 @@ mod layout;
 mod matmul;
 mod norm;
 mod options;
+mod quantized;
 mod reduce;
 mod resize;
 mod shape;
