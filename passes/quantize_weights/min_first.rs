@@ -20,9 +20,9 @@ struct Steps {
     min: f32,
     max: f32,
     /// Steps in 1.
-    scale: f32,
+    scale: f64,
     /// The step that stands for 0, negated.
-    lowest: f32,
+    lowest: f64,
 }
 
 /// Quantises float32 elements; `Err` says why that cannot be.
@@ -51,25 +51,28 @@ impl Steps {
         // All zeros: any range will do but an empty one, of which `Dequantize` makes NaN.
         let max = if min == max { 1.0 } else { max };
         let span = max - min;
-        let scale = (255.0 / f64::from(span)) as f32;
-        if !span.is_finite() || !scale.is_normal() || !(span / 255.0).is_normal() {
+        if !span.is_finite() || !(span / 255.0).is_normal() {
             return Err("the range of the elements is too small or too large");
         }
-        let lowest = (min * scale).round();
-        let steps = Self { min, max, scale, lowest };
-        let place = f64::from(min) / (f64::from(span) / 255.0);
+        let steps = Self::between(min, max);
+        let place = f64::from(min) / f64::from(span / 255.0);
         // Nearly in the middle between two steps: the kernel could round 0 to another step than is done here, and with it all
         // elements. So the range moves by the half step that makes 0 one of its steps.
-        if ((place - place.floor()) - 0.5).abs() > 1e-3 {
+        if place.round() == steps.lowest && ((place - place.floor()) - 0.5).abs() > 2e-5 {
             return Ok(steps);
         }
         let step = f64::from(span) / 255.0;
-        let (min, max) = ((f64::from(lowest) * step) as f32, ((f64::from(lowest) + 255.0) * step) as f32);
-        Ok(Self { min, max, scale: (255.0 / f64::from(max - min)) as f32, lowest })
+        Ok(Self::between((steps.lowest * step) as f32, ((steps.lowest + 255.0) * step) as f32))
+    }
+
+    /// The scale is rounded where TensorFlow's `FloatToQuantized` rounds it: elements in the middle of two steps depend on it.
+    fn between(min: f32, max: f32) -> Self {
+        let scale = 256.0 / (f64::from(max - min) * (256.0 / 255.0));
+        Self { min, max, scale, lowest: (f64::from(min) * scale).round() }
     }
 
     fn of(&self, element: f32) -> u8 {
-        ((element * self.scale).round() - self.lowest).clamp(0.0, 255.0) as u8
+        ((f64::from(element) * self.scale).round() - self.lowest).clamp(0.0, 255.0) as u8
     }
 
     /// What `Dequantize` makes of a step.

@@ -17,7 +17,10 @@ pub static PASS: PassInfo = PassInfo {
     aliases: &["quantize_weight"],
     params: &[
         Param { default: Some("1024"), ..Param::new("minimum_size", Kind::Int, "weights of fewer elements stay") },
-        Param { default: Some("int8"), ..Param::new("type", Kind::DType, "int8, uint8, int4 or float16; TensorFlow: uint8 or float16") },
+        Param {
+            default: Some("int8"),
+            ..Param::new("type", Kind::DType, "int8, uint8, int4 or float16; TensorFlow: uint8 or float16")
+        },
         Param { default: Some("true"), ..Param::new("per_channel", Kind::Bool, "a scale for each output channel") },
         Param { repeated: true, ..Param::new("op_block_list", Kind::Name, "op whose weights stay") },
         Param { repeated: true, ..Param::new("node_block_list", Kind::Name, "name of a node whose weights stay") },

@@ -28,7 +28,10 @@ enum Weight {
 
 pub(super) fn run(pass: &QuantizeWeights, cx: &mut PassContext<'_>) -> Result<(), Error> {
     if pass.scheme_is_given && matches!(pass.scheme, Scheme::I8 | Scheme::I4) {
-        return Err(Error::failed("main", "TensorFlow's `Dequantize` of weights is for `type=uint8`; there is `float16`, too"));
+        return Err(Error::failed(
+            "main",
+            "TensorFlow's `Dequantize` of weights is for `type=uint8`; there is `float16`, too",
+        ));
     }
     let mut names = FreeNames::of(cx.model());
     for id in cx.graphs() {

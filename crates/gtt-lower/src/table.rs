@@ -6,8 +6,8 @@
 use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
-    control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, quantized, reduce, resize, shape,
-    slice, space,
+    control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, quantized, reduce, resize,
+    shape, slice, space,
 };
 use crate::value::{Val, Why};
 
