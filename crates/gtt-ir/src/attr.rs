@@ -43,7 +43,7 @@ pub enum Attr {
     Shapes(Vec<Option<Shape>>),
     /// An empty TensorFlow list, whose kind the format does not say.
     EmptyList,
-    /// Inside an ONNX function: the attribute of this name of the calling node.
+    /// Inside a function: the attribute of this name of the calling node.
     Ref(Name),
     /// TensorFlow function by name, without attributes of its own.
     Func(Name),

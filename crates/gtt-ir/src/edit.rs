@@ -45,7 +45,9 @@ impl<'m> Editor<'m> {
 
     fn touch(&mut self) -> &mut Graph {
         self.model.revision += 1;
-        &mut self.model.graphs[self.graph]
+        let graph = &mut self.model.graphs[self.graph];
+        graph.revision = self.model.revision;
+        graph
     }
 
     // Building

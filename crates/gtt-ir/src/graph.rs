@@ -52,7 +52,7 @@ pub struct Model {
     pub dialect: Dialect,
     /// ONNX operator set versions by domain; empty for TensorFlow.
     pub opsets: BTreeMap<Domain, i64>,
-    /// ONNX local functions. TensorFlow's function library stays in the envelope.
+    /// ONNX local functions, TensorFlow's function library.
     pub functions: Vec<Function>,
     /// What the file holds around the graph.
     pub envelope: Option<Envelope>,
@@ -61,21 +61,23 @@ pub struct Model {
     pub(crate) revision: u64,
 }
 
-/// An ONNX local function.
+/// A function: ONNX local, or of TensorFlow's library.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// Domain and name that nodes call it by.
+    /// Domain and name that nodes call it by. TensorFlow nodes may also name it in an attribute.
     pub op: Op,
     /// ONNX overload name; usually empty.
     pub overload: Name,
-    /// Body; its ports are the formal parameters and results.
+    /// Body; its ports are the formal parameters and results. TensorFlow: kept nodes run though no result needs them.
     pub graph: GraphId,
-    /// Operator sets of the body.
+    /// ONNX operator sets of the body.
     pub opsets: BTreeMap<Domain, i64>,
     /// Attributes that a call need not give, with what they are then. Those it must give are not listed.
     pub defaults: Attrs,
     /// Everything else of the message (attribute declarations, doc strings, unknown fields), encoded.
     pub extra: Bytes,
+    /// Why the body is not known, in words: the graph is empty, and only the reader's format can write the function.
+    pub opaque: Option<Box<str>>,
 }
 
 impl Model {
@@ -212,6 +214,7 @@ pub struct Graph {
     pub(crate) outputs: Vec<Port>,
     pub(crate) kept: Vec<NodeId>,
     pub(crate) redeclared: bool,
+    pub(crate) revision: u64,
     pub(crate) captures: FxHashMap<ValueId, ValueId>,
 }
 
@@ -465,8 +468,14 @@ impl Graph {
             outputs: Vec::new(),
             kept: Vec::new(),
             redeclared: false,
+            revision: 0,
             captures: FxHashMap::default(),
         }
+    }
+
+    /// The model's revision at which this graph last changed; subgraphs count for themselves.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// A node by id; panics on a stale id.

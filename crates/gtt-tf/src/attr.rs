@@ -1,6 +1,6 @@
 //! `AttrValue` to and from [`Attr`].
 //!
-//! What the IR has no words for (functions with attributes, reference types, placeholders, mixed lists) stays [`Attr::Raw`].
+//! What the IR has no words for (functions with attributes, reference types, mixed lists) stays [`Attr::Raw`].
 
 use gtt_ir::{Attr, AttrEntry, DType, Name};
 use gtt_wire::{SliceFields, Writer, bools, f32s, i64s, varints};
@@ -43,7 +43,7 @@ pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<Attr, Error> {
             7 => Some(Attr::Shape(tensor::decode_shape(field.bytes()?)?)),
             8 => tensor::decode(source, field.bytes()?)?.map(Attr::Tensor),
             10 => decode_function(field.bytes()?)?.map(Attr::Func),
-            9 => None,
+            9 => std::str::from_utf8(field.bytes()?).ok().map(|name| Attr::Ref(Name::new(name))),
             _ => attr,
         };
     }
@@ -160,6 +160,7 @@ fn write(attr: &Attr, writer: &mut Writer) -> Result<(), Error> {
         Attr::DType(dtype) => writer.varint(6, number(*dtype)?),
         Attr::Shape(shape) => writer.message(7, |writer| tensor::write_shape(shape.as_deref(), writer)),
         Attr::Func(name) => writer.message(10, |writer| writer.str(1, name)),
+        Attr::Ref(name) => writer.str(9, name),
         Attr::Raw(message) => writer.raw(message),
         Attr::EmptyList
         | Attr::Ints(_)

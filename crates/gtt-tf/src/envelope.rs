@@ -74,7 +74,7 @@ pub struct Versions {
 pub fn versions(model: &Model) -> Option<Versions> {
     let fields = &Held::of(model)?.fields;
     let mut versions = None;
-    for part in [&fields.before, &fields.after] {
+    for part in [&fields.before, &fields.between, &fields.after] {
         for field in SliceFields::new(part).filter_map(Result::ok) {
             if field.tag != graph_field::VERSIONS {
                 continue;
@@ -95,20 +95,7 @@ pub fn versions(model: &Model) -> Option<Versions> {
 
 /// The names of the functions in the graph's library, in the order of the file.
 pub fn function_names(model: &Model) -> Vec<Name> {
-    let Some(held) = Held::of(model) else { return Vec::new() };
-    let mut names = Vec::new();
-    for part in [&held.fields.before, &held.fields.after] {
-        for library in messages(part, graph_field::LIBRARY) {
-            for function in messages(library, 1) {
-                for signature in messages(function, 1) {
-                    names.extend(
-                        messages(signature, 1).filter_map(|name| std::str::from_utf8(name).ok()).map(Name::new),
-                    );
-                }
-            }
-        }
-    }
-    names
+    model.functions.iter().map(|function| function.op.name.clone()).collect()
 }
 
 /// Ops that hold a variable.

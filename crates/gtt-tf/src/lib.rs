@@ -7,7 +7,8 @@
 //! * A `Const` without inputs is a constant; everything else, a `Const` with control inputs included, is a node.
 //! * Fed and fetched tensors are ports. A SavedModel declares them by its signatures; for a `GraphDef` the caller does, with
 //!   [`set_interface`] ([`likely_interface`] guesses).
-//! * The function library, versions, every field of a SavedModel's meta graphs and fields of the future are kept as they are.
+//! * Functions of the library are graphs; one that uses an op whose results cannot be told is opaque and stays as it is.
+//! * Versions, every field of a SavedModel's meta graphs and fields of the future are kept as they are.
 //! * Nodes that a SavedModel's loader runs (main op, init op, table initialisers) are kept nodes.
 //!
 //! A SavedModel whose graph has variables is refused unless [`ReadOptions::allow_variables`] is set.

@@ -111,6 +111,11 @@ impl<'m> Printer<'m> {
         }
         self.out.push('\n');
         for function in &self.model.functions {
+            if let Some(reason) = &function.opaque {
+                let reason = reason.replace('\n', " ");
+                self.out.push_str(&format!("\n// function {}: kept as it is, {reason}\n", function.op.name));
+                continue;
+            }
             self.out.push_str("\nfunction ");
             self.op(&function.op);
             let graph = self.model.graph(function.graph);

@@ -415,6 +415,7 @@ fn operator_sets_of_functions_are_their_own() {
         opsets,
         defaults: Default::default(),
         extra: bytes::Bytes::new(),
+        opaque: None,
     };
     model.functions.push(function);
     assert_eq!(crate::context::opset_of(&model, graph), 13);

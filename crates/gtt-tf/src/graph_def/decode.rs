@@ -5,12 +5,13 @@
 
 use bytes::{Bytes, BytesMut};
 use gtt_ir::{
-    Attr, AttrEntry, Attrs, ConstMeta, ConstOrigin, Constant, Dialect, Editor, Id, Model, Name, NodeId, NodeMeta,
-    NodeSpec, Op, Site, Tensor, ValueId,
+    Attr, AttrEntry, Attrs, ConstMeta, ConstOrigin, Constant, Dialect, Editor, GraphId, Id, Model, Name, NodeId,
+    NodeMeta, NodeSpec, Op, Site, Tensor, ValueId,
 };
 use gtt_wire::{FieldValue, SliceFields};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::library::{Body, Library};
 use super::{graph_field, node_field, split_reference};
 use crate::source::Source;
 use crate::{Error, attr};
@@ -20,7 +21,11 @@ use crate::{Error, attr};
 pub(crate) struct GraphFields {
     /// Fields before the first node, encoded.
     pub(crate) before: Bytes,
-    /// The other fields (versions, function library, debug info, unknown ones), encoded.
+    /// The fields between nodes and function library.
+    pub(crate) between: Bytes,
+    /// The function library.
+    pub(crate) library: Library,
+    /// The other fields (versions, debug info, unknown ones), encoded.
     pub(crate) after: Bytes,
     /// Nodes that `_class` attributes name although they do not exist.
     pub(crate) dangling: FxHashSet<Name>,
@@ -29,12 +34,15 @@ pub(crate) struct GraphFields {
 /// Decodes a `GraphDef` into a new model.
 pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<(Model, GraphFields), Error> {
     let mut nodes: Vec<&[u8]> = Vec::new();
-    let (mut before, mut after) = (BytesMut::new(), BytesMut::new());
+    let (mut before, mut between, mut after) = (BytesMut::new(), BytesMut::new(), BytesMut::new());
+    let mut libraries: Vec<(&[u8], &[u8])> = Vec::new();
     for field in SliceFields::new(message) {
         let field = field?;
         match field.value {
             FieldValue::Len(node) if field.tag == graph_field::NODE => nodes.push(node),
-            _ if nodes.is_empty() => before.extend_from_slice(field.raw),
+            FieldValue::Len(library) if field.tag == graph_field::LIBRARY => libraries.push((library, field.raw)),
+            _ if nodes.is_empty() && libraries.is_empty() => before.extend_from_slice(field.raw),
+            _ if libraries.is_empty() => between.extend_from_slice(field.raw),
             _ => after.extend_from_slice(field.raw),
         }
     }
@@ -43,34 +51,24 @@ pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<(Model, GraphFie
     }
     let mut model = Model::new(Dialect::Tf);
     let main = model.main_id();
-    let mut reader = Reader {
-        source,
-        editor: model.edit(main),
-        sites: Vec::with_capacity(nodes.len()),
-        by_name: FxHashMap::with_capacity_and_hasher(nodes.len(), Default::default()),
-        inputs: Vec::new(),
-        first_input: Vec::with_capacity(nodes.len() + 1),
-        device: Name::default(),
-        colocated: FxHashSet::default(),
-        out_of_order: false,
-    };
-    for (index, node) in nodes.iter().enumerate() {
-        reader.node(node, index as u32)?;
-    }
-    reader.first_input.push(reader.inputs.len());
-    reader.connect()?;
+    let mut reader = Reader::new(source, model.edit(main), None);
+    reader.read(&nodes)?;
     let out_of_order = reader.out_of_order;
     let dangling =
         reader.colocated.iter().filter(|name| !reader.by_name.contains_key(name.as_str())).cloned().collect();
     if out_of_order {
-        refuse_cycles(&model)?;
+        refuse_cycles(&model, main)?;
     }
-    Ok((model, GraphFields { before: before.freeze(), after: after.freeze(), dangling }))
+    let library = Library::decode(source, &mut model, &libraries)?;
+    let (before, between, after) = (before.freeze(), between.freeze(), after.freeze());
+    Ok((model, GraphFields { before, between, library, after, dangling }))
 }
 
-struct Reader<'s, 'm> {
+pub(super) struct Reader<'s, 'm> {
     source: &'s Source,
-    editor: Editor<'m>,
+    pub(super) editor: Editor<'m>,
+    /// What references mean inside a function.
+    body: Option<Body<'s>>,
     /// By place in the file.
     sites: Vec<Site>,
     by_name: FxHashMap<&'s str, u32>,
@@ -80,10 +78,37 @@ struct Reader<'s, 'm> {
     /// The last device seen: most nodes share one.
     device: Name,
     colocated: FxHashSet<Name>,
-    out_of_order: bool,
+    pub(super) out_of_order: bool,
 }
 
-impl<'s> Reader<'s, '_> {
+impl<'s, 'm> Reader<'s, 'm> {
+    pub(super) fn new(source: &'s Source, editor: Editor<'m>, body: Option<Body<'s>>) -> Self {
+        Self {
+            source,
+            editor,
+            body,
+            sites: Vec::new(),
+            by_name: FxHashMap::default(),
+            inputs: Vec::new(),
+            first_input: Vec::new(),
+            device: Name::default(),
+            colocated: FxHashSet::default(),
+            out_of_order: false,
+        }
+    }
+
+    /// Reads the nodes of the graph.
+    pub(super) fn read(&mut self, nodes: &[&'s [u8]]) -> Result<(), Error> {
+        self.sites.reserve(nodes.len());
+        self.by_name.reserve(nodes.len());
+        self.first_input.reserve(nodes.len() + 1);
+        for (index, node) in nodes.iter().enumerate() {
+            self.node(node, index as u32)?;
+        }
+        self.first_input.push(self.inputs.len());
+        self.connect()
+    }
+
     fn node(&mut self, message: &'s [u8], rank: u32) -> Result<(), Error> {
         self.first_input.push(self.inputs.len());
         let mut parts = NodeParts::default();
@@ -102,7 +127,10 @@ impl<'s> Reader<'s, '_> {
         }
         let name = parts.name;
         // A value of an element type that only the future knows leaves the constant a node.
-        let readable = |entry: &AttrEntry| entry.name != "value" || !matches!(entry.value, Attr::Raw(_));
+        let readable = |entry: &AttrEntry| match entry.name.as_str() {
+            "value" | "dtype" => !matches!(entry.value, Attr::Raw(_) | Attr::Ref(_)),
+            _ => true,
+        };
         let without_inputs = self.inputs.len() == self.first_input[rank as usize];
         let plain_constant = parts.op == "Const" && without_inputs && parts.attrs.iter().all(readable);
         let site = if plain_constant {
@@ -168,6 +196,8 @@ impl<'s> Reader<'s, '_> {
                 match input {
                     Input::Operand(value) => operands.push(Some(value)),
                     Input::Control(site) => control.push(site),
+                    // An argument is there before anything runs.
+                    Input::Argument => {}
                 }
             }
             if !operands.is_empty() {
@@ -183,15 +213,53 @@ impl<'s> Reader<'s, '_> {
     fn resolve(&mut self, reference: &str, reader: usize) -> Result<Input, Error> {
         let missing = |name: &str| Error::invalid(format!("input `{reference}`: there is no node `{name}`"));
         if let Some(name) = reference.strip_prefix('^') {
+            if self.body.as_ref().is_some_and(|body| body.is_argument(name)) {
+                return Ok(Input::Argument);
+            }
             let &rank = self.by_name.get(name).ok_or_else(|| missing(name))?;
             self.note_order(rank, reader);
             return Ok(Input::Control(self.sites[rank as usize]));
         }
+        if self.body.is_some() {
+            return self.result_in_body(reference, Some(reader)).map(Input::Operand);
+        }
         let (name, slot) = split_reference(reference);
         let &rank = self.by_name.get(name).ok_or_else(|| missing(name))?;
         self.note_order(rank, reader);
+        self.operand(reference, name, rank, slot).map(Input::Operand)
+    }
+
+    /// What `argument` or `node:result:index` stands for in a function.
+    pub(super) fn result_in_body(&mut self, reference: &str, reader: Option<usize>) -> Result<ValueId, Error> {
+        let missing = |name: &str| Error::invalid(format!("input `{reference}`: there is no node `{name}`"));
+        let Some(body) = &self.body else { return Err(missing(reference)) };
+        if let Some(value) = body.argument(reference) {
+            return Ok(value);
+        }
+        let mut parts = reference.splitn(3, ':');
+        let name = parts.next().unwrap_or_default();
+        let &rank = self.by_name.get(name).ok_or_else(|| missing(name))?;
+        let result = parts.next().unwrap_or_default();
+        let index = parts.next().map_or(Some(0), |index| index.parse().ok());
+        let slot = match self.sites[rank as usize] {
+            Site::Const(_) => Some(0),
+            Site::Node(node) => index.and_then(|index| body.slot(self.editor.graph().node(node), result, index)),
+        };
+        let Some(slot) = slot else {
+            return Err(Error::unsupported(format!(
+                "input `{reference}`: which result of `{name}` that is, is not known"
+            )));
+        };
+        if let Some(reader) = reader {
+            self.note_order(rank, reader);
+        }
+        self.operand(reference, name, rank, slot)
+    }
+
+    /// A result of the node at a place in the file.
+    fn operand(&mut self, reference: &str, name: &str, rank: u32, slot: u32) -> Result<ValueId, Error> {
         match self.sites[rank as usize] {
-            Site::Const(value) if slot == 0 => Ok(Input::Operand(value)),
+            Site::Const(value) if slot == 0 => Ok(value),
             Site::Const(_) => Err(Error::invalid(format!("input `{reference}`: the constant `{name}` has one result"))),
             Site::Node(node) => {
                 let slot = slot as usize;
@@ -199,9 +267,14 @@ impl<'s> Reader<'s, '_> {
                 if slot >= held && !self.source.afford((slot - held) * size_of::<Option<ValueId>>()) {
                     return Err(Error::invalid(format!("input `{reference}`: no node has that many results")));
                 }
-                Ok(Input::Operand(self.editor.result(node, slot)))
+                Ok(self.editor.result(node, slot))
             }
         }
+    }
+
+    /// The node or constant of a name.
+    pub(super) fn site(&self, name: &str) -> Option<Site> {
+        self.by_name.get(name).map(|&rank| self.sites[rank as usize])
     }
 
     /// A graph whose references all point backwards, but for loops, has no cycle.
@@ -215,6 +288,7 @@ impl<'s> Reader<'s, '_> {
 enum Input {
     Operand(ValueId),
     Control(Site),
+    Argument,
 }
 
 #[derive(Default)]
@@ -289,8 +363,8 @@ fn constant(parts: NodeParts<'_>, rank: u32) -> Result<Constant, Error> {
 }
 
 /// Names the nodes of one cycle that is not a loop.
-fn refuse_cycles(model: &Model) -> Result<(), Error> {
-    let graph = model.main();
+pub(super) fn refuse_cycles(model: &Model, graph: GraphId) -> Result<(), Error> {
+    let graph = model.graph(graph);
     let Err(stuck) = gtt_ir::traverse::topological(model, graph) else { return Ok(()) };
     let mut waiting = vec![false; graph.node_bound()];
     stuck.iter().for_each(|id| waiting[id.index()] = true);

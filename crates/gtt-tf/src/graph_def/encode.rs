@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use gtt_ir::{Attr, AttrEntry, Attrs, ConstOrigin, DType, Def, Graph, Model, Name, NodeMeta, Site, ValueId};
 use gtt_wire::Writer;
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 use super::decode::colocation;
+use super::library::result_name;
 use super::names::{Adapter, Names, tie};
 use super::{GraphFields, graph_field, node_field};
 use crate::dtype::to_number;
@@ -33,29 +35,41 @@ pub(crate) fn write<'g>(
 ) -> Result<Written<'g>, Error> {
     let graph = model.main();
     let names = Names::settle(model, dtype_of)?;
-    let mut order: Vec<(u32, Site)> = graph.nodes().map(|(id, node)| (node.rank, Site::Node(id))).collect();
-    order.extend(graph.constants().map(|(id, _, constant)| (constant.rank, Site::Const(id))));
-    order.sort_unstable_by_key(|&(rank, site)| (rank, tie(site)));
     writer.raw(&fields.before);
-    let exporter = Exporter { graph, names: &names, fields };
-    for (_, site) in order {
-        let place = |error: Error| error.at(&format!("node `{}`", names.name(graph, site)));
-        writer.try_message(graph_field::NODE, |writer| exporter.site(site, writer)).map_err(place)?;
-    }
+    let exporter = Exporter { graph, names: &names, dangling: &fields.dangling, functions: None };
+    exporter.nodes(graph_field::NODE, writer)?;
     for adapter in &names.adapters {
         writer.try_message(graph_field::NODE, |writer| exporter.adapter(adapter, writer))?;
     }
+    writer.raw(&fields.between);
+    fields.library.write(model, &fields.dangling, writer)?;
     writer.raw(&fields.after);
     Ok(Written { graph, names })
 }
 
-struct Exporter<'a> {
-    graph: &'a Graph,
-    names: &'a Names<'a>,
-    fields: &'a GraphFields,
+pub(super) struct Exporter<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) names: &'a Names<'a>,
+    /// Nodes that `_class` attributes name although they do not exist.
+    pub(super) dangling: &'a FxHashSet<Name>,
+    /// Set inside a function: where results have names, which called functions give.
+    pub(super) functions: Option<&'a Model>,
 }
 
 impl Exporter<'_> {
+    /// All nodes and constants, by rank.
+    pub(super) fn nodes(&self, tag: u32, writer: &mut Writer) -> Result<(), Error> {
+        let graph = self.graph;
+        let mut order: Vec<(u32, Site)> = graph.nodes().map(|(id, node)| (node.rank, Site::Node(id))).collect();
+        order.extend(graph.constants().map(|(id, _, constant)| (constant.rank, Site::Const(id))));
+        order.sort_unstable_by_key(|&(rank, site)| (rank, tie(site)));
+        for (_, site) in order {
+            let place = |error: Error| error.at(&format!("node `{}`", self.names.name(graph, site)));
+            writer.try_message(tag, |writer| self.site(site, writer)).map_err(place)?;
+        }
+        Ok(())
+    }
+
     fn site(&self, site: Site, writer: &mut Writer) -> Result<(), Error> {
         writer.str(node_field::NAME, self.names.name(self.graph, site));
         match site {
@@ -92,8 +106,24 @@ impl Exporter<'_> {
         Ok(())
     }
 
+    /// How the nodes of a function refer to a value.
+    pub(super) fn reference(&self, value: ValueId) -> Result<String, Error> {
+        let (site, slot) = match self.graph.value(value).def {
+            Def::Input { .. } => return Ok(self.graph.value(value).name.to_string()),
+            Def::Const(_) => (Site::Const(value), 0),
+            Def::Node { node, slot } => (Site::Node(node), slot),
+            _ => return Err(Error::internal("an operand that is nothing of the function's")),
+        };
+        let Some(model) = self.functions else { return Err(Error::internal("a function's name for a result")) };
+        result_name(model, self.graph, self.names.name(self.graph, site), site, slot)
+    }
+
     /// The result itself.
     fn source(&self, value: ValueId, writer: &mut Writer) -> Result<(), Error> {
+        if self.functions.is_some() {
+            writer.str(node_field::INPUT, &self.reference(value)?);
+            return Ok(());
+        }
         let (site, slot) = match self.graph.value(value).def {
             Def::Const(_) => (Site::Const(value), 0),
             Def::Node { node, slot } => (Site::Node(node), slot),
@@ -172,7 +202,7 @@ impl Exporter<'_> {
         if let Some(moved) = self.names.moved.get(name) {
             return Some(format!("loc:@{moved}").into());
         }
-        (self.names.exists(self.graph, name) || self.fields.dangling.contains(name)).then(|| class.clone())
+        (self.names.exists(self.graph, name) || self.dangling.contains(name)).then(|| class.clone())
     }
 
     fn adapter(&self, adapter: &Adapter, writer: &mut Writer) -> Result<(), Error> {

@@ -1,7 +1,8 @@
-//! `GraphDef` to and from the main graph of a [`Model`](gtt_ir::Model).
+//! `GraphDef` to and from a [`Model`](gtt_ir::Model): nodes are the main graph, the function library its functions.
 
 mod decode;
 mod encode;
+mod library;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,15 @@ pub(crate) mod graph_field {
     pub(crate) const VERSIONS: u32 = 4;
 }
 
+/// Field numbers of `FunctionDef`.
+mod function_field {
+    pub(super) const SIGNATURE: u32 = 1;
+    pub(super) const NODE: u32 = 3;
+    pub(super) const RET: u32 = 4;
+    pub(super) const CONTROL_RET: u32 = 6;
+    pub(super) const ARG_ATTR: u32 = 7;
+}
+
 /// Field numbers of `NodeDef`.
 pub(crate) mod node_field {
     pub(crate) const NAME: u32 = 1;
@@ -24,4 +34,6 @@ pub(crate) mod node_field {
     pub(crate) const INPUT: u32 = 3;
     pub(crate) const DEVICE: u32 = 4;
     pub(crate) const ATTR: u32 = 5;
+    /// The attribute in which importers note shapes.
+    pub(crate) const OUTPUT_SHAPES: &str = "_output_shapes";
 }

@@ -72,6 +72,13 @@ struct Claim {
 }
 
 impl<'g> Names<'g> {
+    /// The names of a function's body: its ports promise nothing about nodes.
+    pub(crate) fn as_they_are(graph: &'g Graph) -> Result<Self, Error> {
+        let mut names = Names::default();
+        names.collect(graph)?;
+        Ok(names)
+    }
+
     /// Settles the names. `dtype_of` says what it knows about ports (signatures).
     pub(crate) fn settle(model: &'g Model, dtype_of: impl Fn(&str) -> Option<DType>) -> Result<Self, Error> {
         let graph = model.main();

@@ -263,6 +263,7 @@ fn call(to: &mut Builder<'_>) {
         opsets,
         defaults,
         extra: Default::default(),
+        opaque: None,
     };
     to.model.functions.push(function);
     for _ in 0..1 + to.random.below(2) {
