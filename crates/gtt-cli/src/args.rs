@@ -43,6 +43,8 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     /// Optimize a model with a pipeline of passes
     Transform(Box<Transform>),
+    /// Convert a TensorFlow model to ONNX
+    Convert(Box<Convert>),
     /// Check that two models give the same outputs
     Verify(Verify),
     /// Time one model, or two against each other
@@ -174,6 +176,59 @@ pub(crate) struct Transform {
     pub in_graph: Option<PathBuf>,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Convert {
+    /// The TensorFlow model: a GraphDef, or the folder of a SavedModel
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The ONNX file. Without it nothing is written
+    #[arg(short, long, value_name = "OUT.onnx")]
+    pub output: Option<PathBuf>,
+    /// ONNX operator set of the result, 13 to 21. Higher ones are known to fewer runtimes
+    #[arg(long, value_name = "N", default_value_t = 17)]
+    pub opset: i64,
+    /// Pipeline that runs on the ONNX model; `--passes ""` for none
+    #[arg(short, long, value_name = "PIPELINE", default_value = "@default", allow_hyphen_values = true)]
+    pub passes: String,
+    /// Signature of a SavedModel (default: `serving_default`, or the only one). Inputs and outputs get its names
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub signature: Option<String>,
+    /// Make an input a constant: `phase=false`, `keep_prob=1`, `size=[224,224]`; can be repeated
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Reading", value_parser = assignment)]
+    pub fix: Vec<(String, String)>,
+    #[command(flatten)]
+    pub interface: Interface,
+
+    /// Run the TensorFlow graph, as it is translated without any pass, and the result, and compare their outputs before anything is
+    /// written
+    #[arg(long, help_heading = "Running")]
+    pub verify: bool,
+    #[command(flatten)]
+    pub feeding: Feeding,
+    #[command(flatten)]
+    pub comparing: Comparing,
+    /// Do not time the models after comparing them
+    #[arg(long, help_heading = "Running")]
+    pub no_bench: bool,
+    /// Write the result although the outputs differ
+    #[arg(long, help_heading = "Running")]
+    pub force: bool,
+
+    /// Leave out a pass of the pipeline; can be repeated
+    #[arg(long, value_name = "PASS", help_heading = "Pipeline")]
+    pub skip: Vec<String>,
+    /// Tell for every pass what it recognised but left alone, and why
+    #[arg(long, help_heading = "Pipeline")]
+    pub explain_declines: bool,
+
+    /// Where the weights go: into the model, or into a file beside it
+    #[arg(long, value_enum, default_value_t = ExternalData::Auto, value_name = "WHERE", help_heading = "Writing")]
+    pub external_data: ExternalData,
+    /// Print the report as JSON
+    #[arg(long, help_heading = "Writing")]
+    pub json: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExternalData {
     /// As in the input, and outside when the file would pass 2 GiB
@@ -290,6 +345,14 @@ pub(crate) struct Passes {
 pub(crate) struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// `NAME=VALUE`; names may hold `=`, values may not.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
 }
 
 /// A tolerance: from 0 to below 1, so that it cannot accept anything.

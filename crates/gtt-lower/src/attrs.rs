@@ -111,7 +111,7 @@ impl Call<'_> {
     }
 
     /// All elements of an operand that has to be an integer constant (or be computed from known extents).
-    pub(crate) fn const_ints(&self, builder: &Builder, slot: usize, what: &str) -> Result<Vec<i64>, Why> {
+    pub(crate) fn const_ints(&self, builder: &Builder<'_>, slot: usize, what: &str) -> Result<Vec<i64>, Why> {
         let held = builder.held(self.input(slot)?);
         if let Some(elements) = held.tensor.as_ref().and_then(|tensor| tensor.to_i64s()) {
             return Ok(elements);
@@ -121,7 +121,7 @@ impl Call<'_> {
     }
 
     /// What is known of the elements of an integer operand.
-    pub(crate) fn elems(&self, builder: &Builder, slot: usize) -> Option<Elems> {
+    pub(crate) fn elems(&self, builder: &Builder<'_>, slot: usize) -> Option<Elems> {
         builder.held(self.input(slot).ok()?).elems.clone()
     }
 }

@@ -3,6 +3,7 @@
 use gtt_ir::{
     Attr, Attrs, DType, Def, Dialect, Domain, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId,
 };
+use gtt_ops::eval::Evaluator;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::tensors::{element, integers, transposed};
@@ -17,7 +18,7 @@ const MAX_ELEMS: usize = 64;
 type Reordered = (Val, Vec<usize>, Option<Vec<i64>>);
 
 /// See the module.
-pub(crate) struct Builder {
+pub(crate) struct Builder<'a> {
     model: Model,
     held: Vec<Held>,
     /// Names of values, each with how many were derived from it.
@@ -34,11 +35,18 @@ pub(crate) struct Builder {
     rank: u32,
     pub(crate) opset: i64,
     transpose_limit: usize,
+    /// Moves elements of constants, and keeps large new ones.
+    evaluator: &'a dyn Evaluator,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
     /// `reserved` names are not given to anything but what asks for exactly that name.
-    pub(crate) fn new(opset: i64, transpose_limit: usize, reserved: impl IntoIterator<Item = Name>) -> Self {
+    pub(crate) fn new(
+        opset: i64,
+        transpose_limit: usize,
+        evaluator: &'a dyn Evaluator,
+        reserved: impl IntoIterator<Item = Name>,
+    ) -> Self {
         let mut model = Model::new(Dialect::Onnx);
         model.opsets.insert(Domain::ONNX, opset);
         Self {
@@ -53,6 +61,7 @@ impl Builder {
             rank: 0,
             opset,
             transpose_limit,
+            evaluator,
         }
     }
 
@@ -358,7 +367,7 @@ impl Builder {
     fn reordered_constant(&mut self, val: Val, order: &[usize], shape: Option<&[i64]>, hint: &str) -> Option<ValueId> {
         let held = self.held(val);
         let tensor = held.tensor.as_ref().filter(|tensor| tensor.stored_len() <= self.transpose_limit)?;
-        let mut moved = transposed(tensor, order)?;
+        let mut moved = transposed(tensor, order, self.evaluator)?;
         if let Some(shape) = shape {
             let extents: Option<Vec<usize>> = shape.iter().map(|&extent| usize::try_from(extent).ok()).collect();
             moved = moved.reshaped(&extents?)?;
@@ -457,6 +466,11 @@ impl Builder {
     pub(crate) fn same(&mut self, op: &str, inputs: &[ValueId], attrs: Attrs) -> ValueId {
         let ty = self.ty(inputs[0]);
         self.one(op, inputs, attrs, ty)
+    }
+
+    /// A node with one result of an element type; nothing is declared of its shape.
+    pub(crate) fn typed(&mut self, op: &str, inputs: &[ValueId], attrs: Attrs, dtype: DType) -> ValueId {
+        self.one(op, inputs, attrs, declared(dtype, None))
     }
 
     pub(crate) fn transpose(&mut self, value: ValueId, order: &[usize]) -> ValueId {

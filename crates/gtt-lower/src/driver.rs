@@ -2,6 +2,7 @@
 
 use gtt_ir::traverse::topological;
 use gtt_ir::{Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Shape, Tensor, Type, Use, ValueId};
+use gtt_ops::eval::Evaluator;
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
@@ -25,7 +26,7 @@ enum State {
     Failed,
 }
 
-pub(crate) fn lower(model: &Model, options: &LowerOptions) -> Result<Model, NotLowered> {
+pub(crate) fn lower(model: &Model, options: &LowerOptions, evaluator: &dyn Evaluator) -> Result<Model, NotLowered> {
     let whole = |why: String| NotLowered { reasons: vec![Reason { node: Name::default(), op: Name::default(), why }] };
     if model.dialect != Dialect::Tf {
         return Err(whole("the model is not a TensorFlow model".to_owned()));
@@ -49,6 +50,7 @@ pub(crate) fn lower(model: &Model, options: &LowerOptions) -> Result<Model, NotL
         builder: Builder::new(
             options.opset,
             options.transpose_limit,
+            evaluator,
             graph.inputs().iter().chain(graph.outputs()).map(|port| port.name.clone()),
         ),
         states: vec![State::Absent; graph.value_bound()],
@@ -62,7 +64,7 @@ struct Walk<'a> {
     options: &'a LowerOptions,
     fed: FxHashMap<ValueId, &'a Name>,
     liveness: Liveness,
-    builder: Builder,
+    builder: Builder<'a>,
     states: Vec<State>,
     reasons: Vec<Reason>,
 }

@@ -28,7 +28,7 @@ impl Partial {
 }
 
 /// The only result of the node, as far as its operands tell.
-pub(crate) fn partial(builder: &Builder, call: &Call<'_>) -> Option<Partial> {
+pub(crate) fn partial(builder: &Builder<'_>, call: &Call<'_>) -> Option<Partial> {
     let operand = |slot: usize| -> Option<(bool, Elems)> {
         let held = builder.held(*call.inputs.get(slot)?);
         Some((held.rank()? == 1, held.elems.clone()?))

@@ -31,11 +31,14 @@ mod tests;
 mod value;
 
 use gtt_ir::{Model, Name, Tensor, Type};
+use gtt_ops::eval::{Evaluator, Exact};
 
 /// Lowest ONNX operator set that can be lowered to.
 pub const MIN_OPSET: i64 = 13;
 /// Highest ONNX operator set that can be lowered to.
-pub const MAX_OPSET: i64 = 17;
+pub const MAX_OPSET: i64 = 21;
+/// What is lowered to unless told otherwise.
+pub const DEFAULT_OPSET: i64 = 17;
 
 /// What to lower to, and what is known about the inputs.
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ pub struct LowerOptions {
 
 impl Default for LowerOptions {
     fn default() -> Self {
-        Self { opset: MAX_OPSET, input_types: Vec::new(), fixed: Vec::new(), transpose_limit: 64 << 20 }
+        Self { opset: DEFAULT_OPSET, input_types: Vec::new(), fixed: Vec::new(), transpose_limit: 64 << 20 }
     }
 }
 
@@ -97,7 +100,12 @@ fn summary(reasons: &[Reason]) -> String {
 /// Lowers the main graph of a TensorFlow model. The result has the same input and output ports (without
 /// [`LowerOptions::fixed`]), in order. Constants share their bytes with `model` unless they had to be transposed.
 pub fn lower(model: &Model, options: &LowerOptions) -> Result<Model, NotLowered> {
-    driver::lower(model, options)
+    lower_with(model, options, &Exact)
+}
+
+/// The same, with somebody who moves elements of constants and knows where large new ones are kept.
+pub fn lower_with(model: &Model, options: &LowerOptions, evaluator: &dyn Evaluator) -> Result<Model, NotLowered> {
+    driver::lower(model, options, evaluator)
 }
 
 /// The TensorFlow ops that can be lowered, sorted. Whether one node can depends on its attributes and operands.

@@ -6,13 +6,13 @@
 use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
-    control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, quantized, reduce, resize,
-    shape, slice, space,
+    boxes, control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, quantized, reduce,
+    resize, shape, slice, space,
 };
 use crate::value::{Val, Why};
 
 /// Emits the ONNX form of a node and gives its results by slot.
-type Lower = fn(&mut Builder, &Call<'_>) -> Result<Vec<Option<Val>>, Why>;
+type Lower = fn(&mut Builder<'_>, &Call<'_>) -> Result<Vec<Option<Val>>, Why>;
 
 /// One line of the table.
 pub(crate) struct Entry {
@@ -65,6 +65,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("CheckNumerics", &["T", "message"], control::identity),
     entry("CheckNumericsV2", &["T", "message"], control::identity),
     entry("ClipByValue", &["T"], functions::clip_by_value),
+    entry("CombinedNonMaxSuppression", &["pad_per_class", "clip_boxes"], boxes::combined),
     entry("Concat", &["T", "N"], layout::concat_v1),
     entry("ConcatV2", &["T", "N", "Tidx"], layout::concat),
     entry("Const", &["dtype", "value"], create::constant),
@@ -73,6 +74,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Conv3D", CONV, conv::conv),
     entry("Cos", &["T"], elementwise::unary),
     entry("Cosh", &["T"], elementwise::unary),
+    entry("CropAndResize", &["T", "method", "extrapolation_value"], boxes::crop_and_resize),
     entry("Cumsum", &["T", "Tidx", "exclusive", "reverse"], reduce::cumsum),
     entry("DepthToSpace", &["T", "block_size", "data_format"], space::depth_to_space),
     entry("DepthwiseConv2dNative", CONV, conv::depthwise),
@@ -131,6 +133,11 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Mod", &["T"], functions::truncate_mod),
     entry("Mul", &["T"], elementwise::binary),
     entry("Neg", &["T"], elementwise::unary),
+    entry("NonMaxSuppression", &["iou_threshold"], boxes::suppression),
+    entry("NonMaxSuppressionV2", &["T"], boxes::suppression),
+    entry("NonMaxSuppressionV3", &["T", "T_threshold"], boxes::suppression),
+    entry("NonMaxSuppressionV4", &["T", "T_threshold", "pad_to_max_output_size"], boxes::suppression),
+    entry("NonMaxSuppressionV5", &["T", "pad_to_max_output_size"], boxes::suppression),
     entry("NotEqual", &["T", "incompatible_shape_error"], elementwise::compare),
     entry("OneHot", &["T", "TI", "axis"], gather::one_hot),
     entry("OnesLike", &["T"], create::filled_like),

@@ -1,13 +1,14 @@
 //! Data movement of constants: transposition, and constants of one element.
 
 use bytes::Bytes;
-use gtt_ir::{DType, Tensor};
+use gtt_ir::{Attr, Attrs, DType, Op, Tensor};
+use gtt_ops::eval::{Call, Evaluator};
 
 /// Extents after reordering: dimension `i` of the result is dimension `order[i]` of the operand. Copies every element; `None`
-/// when the elements cannot be moved bytewise or the order does not fit.
-pub(crate) fn transposed(tensor: &Tensor, order: &[usize]) -> Option<Tensor> {
+/// when the elements cannot be moved or the order does not fit.
+pub(crate) fn transposed(tensor: &Tensor, order: &[usize], evaluator: &dyn Evaluator) -> Option<Tensor> {
     let shape = tensor.shape();
-    if shape.len() != order.len() || tensor.dtype().bits() < 8 {
+    if shape.len() != order.len() {
         return None;
     }
     let extents: Vec<usize> = order.iter().map(|&from| shape[from]).collect();
@@ -18,49 +19,16 @@ pub(crate) fn transposed(tensor: &Tensor, order: &[usize]) -> Option<Tensor> {
     if moved.is_sorted() {
         return tensor.reshaped(&extents);
     }
-    let mut strides = vec![1usize; shape.len()];
-    for at in (0..shape.len().saturating_sub(1)).rev() {
-        strides[at] = strides[at + 1] * shape[at + 1];
-    }
-    let steps: Vec<usize> = order.iter().map(|&from| strides[from]).collect();
-    let bytes = tensor.bytes()?;
-    let moved = match tensor.dtype().bits() / 8 {
-        1 => gather::<1>(&bytes, &extents, &steps),
-        2 => gather::<2>(&bytes, &extents, &steps),
-        4 => gather::<4>(&bytes, &extents, &steps),
-        8 => gather::<8>(&bytes, &extents, &steps),
-        16 => gather::<16>(&bytes, &extents, &steps),
-        _ => return None,
+    let perm = order.iter().map(|&from| from as i64).collect();
+    let call = Call {
+        op: &Op::onnx("Transpose"),
+        attrs: &Attrs::new().with("perm", Attr::Ints(perm)),
+        opset: crate::DEFAULT_OPSET,
+        inputs: &[Some(tensor)],
+        output_count: 1,
+        max_bytes: usize::MAX,
     };
-    Tensor::from_bytes(tensor.dtype(), &extents, moved).ok()
-}
-
-/// Elements of `SIZE` bytes in the order given by extents and steps (both in elements).
-fn gather<const SIZE: usize>(bytes: &[u8], extents: &[usize], steps: &[usize]) -> Bytes {
-    let elements = bytes.as_chunks::<SIZE>().0;
-    let (Some((&inner, outer)), Some((&step, outer_steps))) = (extents.split_last(), steps.split_last()) else {
-        return Bytes::copy_from_slice(bytes);
-    };
-    let mut moved = vec![[0u8; SIZE]; elements.len()];
-    let mut index = vec![0usize; outer.len()];
-    let mut base = 0usize;
-    for row in moved.chunks_exact_mut(inner.max(1)) {
-        let mut from = base;
-        for element in row {
-            *element = elements[from];
-            from += step;
-        }
-        for at in (0..outer.len()).rev() {
-            index[at] += 1;
-            base += outer_steps[at];
-            if index[at] < outer[at] {
-                break;
-            }
-            base -= outer_steps[at] * outer[at];
-            index[at] = 0;
-        }
-    }
-    Bytes::from(moved.into_flattened())
+    evaluator.evaluate(&call).ok()?.pop()
 }
 
 /// One packed element of a number type; `None` when the type cannot hold it (or is no number type).

@@ -256,10 +256,19 @@ fn side(model: &Model) -> Result<Side, Error> {
     let mut read = gtt_tf::decode_graph_def(bytes)?;
     let names = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.to_string()).collect::<Vec<_>>();
     let graph = model.main();
+    if graph.inputs().iter().chain(graph.outputs()).any(|port| !is_named_after(graph, port)) {
+        // Ports that a conversion named: the graph is not what is written.
+        return Ok(Side::Lowered(Box::new(model.clone())));
+    }
     let mut outputs = names(graph.outputs());
     outputs.extend(graph.kept().iter().map(|&id| format!("^{}", graph.node(id).name)));
     gtt_tf::set_interface(&mut read, &names(graph.inputs()), &outputs)?;
     Ok(Side::Lowered(Box::new(read)))
+}
+
+/// The port's name is the tensor's.
+fn is_named_after(graph: &gtt_ir::Graph, port: &gtt_ir::Port) -> bool {
+    port.name.strip_suffix(":0").unwrap_or(&port.name) == graph.value(port.value).name
 }
 
 fn one_piece(parts: &[bytes::Bytes]) -> bytes::Bytes {

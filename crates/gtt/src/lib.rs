@@ -16,6 +16,7 @@
 //! * [`load`] (or a [`Loader`], for graphs that do not say what is fed and fetched) gives a [`Source`].
 //! * [`Source::transform`] runs a pipeline ([`Source::transform_with`]: with passes of your own, see [`Transform`]) and gives an
 //!   [`Optimized`]: the model before and after, and the [`Report`].
+//! * [`Source::convert`] makes an ONNX model of a TensorFlow model and optimizes that.
 //! * `Optimized::verify` runs both through the embedded engine and fails unless the outputs are proven equal.
 //! * [`Optimized::save`] writes the model in one step; the file may be the one that was loaded.
 //!
@@ -32,6 +33,7 @@
 
 #[cfg(feature = "tract")]
 mod check;
+mod convert;
 mod diff;
 mod error;
 mod format;
@@ -46,6 +48,7 @@ use std::path::Path;
 
 #[cfg(feature = "tract")]
 pub use check::{Checker, VerifyOptions, describe_difference, input_types, tolerance, verify};
+pub use convert::Convert;
 pub use diff::{Difference, diff};
 pub use error::{Error, ErrorKind};
 pub use format::Format;

@@ -53,8 +53,16 @@ impl Loader {
         let (root, found) = probe(path)?;
         let (model, format) = read(&root, found).map_err(|error| error.in_file(path))?;
         let stored = size_on_disk(&root) + external_bytes(&model);
-        let mut source =
-            Source { model, format, path: root, stored, notes: Vec::new(), redeclared: false, guessed: false };
+        let mut source = Source {
+            model,
+            format,
+            path: root,
+            stored,
+            notes: Vec::new(),
+            redeclared: false,
+            asked: self.inputs.is_some() || self.outputs.is_some(),
+            guessed: false,
+        };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
         Ok(source)
     }
@@ -237,6 +245,8 @@ pub struct Source {
     pub(crate) notes: Vec<String>,
     /// The outputs are not those of the file.
     pub(crate) redeclared: bool,
+    /// Inputs or outputs were asked for.
+    pub(crate) asked: bool,
     /// Nobody said what the outputs are.
     pub(crate) guessed: bool,
 }
@@ -246,7 +256,16 @@ impl Source {
     pub fn from_model(model: Model) -> Self {
         let format = if model.dialect == Dialect::Onnx { Format::Onnx } else { Format::GraphDef };
         let stored = constant_bytes(&model);
-        Self { model, format, path: PathBuf::new(), stored, notes: Vec::new(), redeclared: true, guessed: false }
+        Self {
+            model,
+            format,
+            path: PathBuf::new(),
+            stored,
+            notes: Vec::new(),
+            redeclared: true,
+            asked: true,
+            guessed: false,
+        }
     }
 
     /// The model.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gtt_ir::Model;
+use gtt_ir::{Dialect, Model};
+use gtt_ops::eval::Evaluator;
 use gtt_rewrite::{Event, Pipeline, Registry, Report, Runner};
 
 use crate::storage::Stored;
@@ -78,13 +79,19 @@ impl Source {
 
     /// Runs a pipeline with options, passes of one's own, an observer.
     pub fn transform_with(self, transform: Transform<'_>) -> Result<Optimized, Error> {
-        let mut model = self.model.clone();
-        #[cfg(feature = "tract")]
-        let evaluator = Stored::new(gtt_ops::eval::Chain::exact_then(gtt_engine::TractEvaluator));
-        #[cfg(not(feature = "tract"))]
-        let evaluator = Stored::new(gtt_ops::eval::Exact);
+        let model = self.model.clone();
+        with_evaluator(|evaluator| self.run(model, transform, evaluator))
+    }
+
+    /// Runs a pipeline over a model that comes of this one.
+    pub(crate) fn run(
+        self,
+        mut model: Model,
+        transform: Transform<'_>,
+        evaluator: &dyn Evaluator,
+    ) -> Result<Optimized, Error> {
         // On an error the model is dropped with it: nothing to roll back to.
-        let mut runner = Runner::new().rollback(false).evaluator(&evaluator);
+        let mut runner = Runner::new().rollback(false).evaluator(evaluator);
         for pass in transform.skip {
             runner = runner.skip(pass);
         }
@@ -103,6 +110,15 @@ impl Source {
             verification: None,
         })
     }
+}
+
+/// What evaluates constants, and keeps large ones.
+pub(crate) fn with_evaluator<T>(body: impl FnOnce(&dyn Evaluator) -> T) -> T {
+    #[cfg(feature = "tract")]
+    let evaluator = Stored::new(gtt_ops::eval::Chain::exact_then(gtt_engine::TractEvaluator));
+    #[cfg(not(feature = "tract"))]
+    let evaluator = Stored::new(gtt_ops::eval::Exact);
+    body(&evaluator)
 }
 
 /// A model before and after a pipeline, and what happened in between. Constants are shared by the two.
@@ -143,13 +159,13 @@ impl Optimized {
 
     /// Writes the model, with a say in format and external data.
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<Saved, Error> {
-        crate::save::save(&self.model, self.source.format, path.as_ref(), options)
+        crate::save::save(&self.model, self.format(), path.as_ref(), options)
     }
 
     /// The content of the model's file as it would be written: `saved_model.pb` for a SavedModel. For ONNX, external data
     /// follows. Constants are shared.
     pub fn encode(&self) -> Result<Vec<bytes::Bytes>, Error> {
-        crate::save::encode(&self.model, self.source.format)
+        crate::save::encode(&self.model, self.format())
     }
 
     /// The optimized model in the text form. Reads all bytes of the constants, for their hashes.
@@ -162,8 +178,9 @@ impl Optimized {
         crate::diff(&self.source.model, &self.model)
     }
 
-    /// How the model lies on disk where it came from.
+    /// How the model lies on disk where it came from; ONNX when it was converted.
     pub fn format(&self) -> Format {
-        self.source.format
+        let converted = self.model.dialect == Dialect::Onnx && self.source.model.dialect != Dialect::Onnx;
+        if converted { Format::Onnx } else { self.source.format }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gtt::{BenchReport, Optimized, Saved, StepOutcome, StepReport, Verdict, Verification};
 use serde::Serialize;
 
-use crate::args::{Global, Transform};
+use crate::args::Global;
 use crate::commands::transform::Run;
 use crate::output::{self, BAD, BOLD, DIM, GOOD, Table, WARN, bytes, change, count, seconds, styled};
 
@@ -118,13 +118,20 @@ pub(crate) fn json(run: &Run<'_>) -> serde_json::Value {
     })
 }
 
-pub(crate) fn text(run: &Run<'_>, args: &Transform, global: Global) -> String {
+pub(crate) fn text(run: &Run<'_>, explain_declines: bool, global: Global) -> String {
     let optimized = run.optimized;
     let mut text = String::new();
     let original = optimized.original();
-    let _ = writeln!(text, "{}  {}", styled(BOLD, original.path().display()), styled(DIM, original.format()));
+    let format = match optimized.format() {
+        format if format == original.format() => format.to_string(),
+        format => format!("{} → {format}, opset {}", original.format(), optimized.model().opset()),
+    };
+    let _ = writeln!(text, "{}  {}", styled(BOLD, original.path().display()), styled(DIM, format));
     text.push('\n');
     match optimized.report().steps.as_slice() {
+        [] if optimized.format() != original.format() => {
+            text.push_str("no passes: the model is written as it was converted\n")
+        }
         [] => text.push_str("no passes: the model is written as it was read\n"),
         run => text.push_str(&steps(run, global.verbose > 0)),
     }
@@ -134,7 +141,7 @@ pub(crate) fn text(run: &Run<'_>, args: &Transform, global: Global) -> String {
     if optimized.report().limited {
         let _ = writeln!(text, "  {}", styled(WARN, format!("stopped after {} rewrites", optimized.report().rewrites)));
     }
-    if args.explain_declines {
+    if explain_declines {
         text.push('\n');
         text.push_str(&declines(&optimized.report().steps));
     }

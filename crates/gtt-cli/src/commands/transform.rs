@@ -45,10 +45,10 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let progress = Progress::start(global, "transforming");
     let (optimized, first_changed) = optimize(args, transform, source, checker.as_ref(), &progress)?;
     let (verification, bench) = match &checker {
-        Some(checker) => examine(args, checker, &optimized, &progress)?,
+        Some(checker) => examine(args.no_bench, checker, &optimized, &progress)?,
         None => (None, None),
     };
-    let outcome = outcome(args, verification.as_ref());
+    let outcome = outcome(args.comparing, verification.as_ref());
     let mut written = None;
     if let Some(output) = &output
         && (outcome == Outcome::Ok || args.force)
@@ -64,9 +64,9 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     if args.json {
         output::emit_json(&report::json(&run))?;
     } else if !global.quiet {
-        output::emit(&report::text(&run, args, global))?;
+        output::emit(&report::text(&run, args.explain_declines, global))?;
     }
-    finish(args, &run, outcome)
+    finish(args.force, args.verify_each, &run, outcome)
 }
 
 /// Runs the pipeline; dumps and checks after each step where asked for. Names the step that first changed the outputs.
@@ -131,13 +131,13 @@ fn optimize(
 }
 
 /// What is left to say on stderr, and the exit code.
-fn finish(args: &Transform, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<Outcome> {
+pub(crate) fn finish(force: bool, verified_each: bool, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<Outcome> {
     let unwritten = if run.output.is_some() && run.written.is_none() { "; nothing was written" } else { "" };
     match outcome {
-        Outcome::Different if args.force => output::warn("the outputs differ; written all the same (--force)"),
+        Outcome::Different if force => output::warn("the outputs differ; written all the same (--force)"),
         Outcome::Different => {
             output::stderr(&format!("{}: the outputs differ{unwritten}\n", output::styled(output::BAD, "error")));
-            if run.first_changed.is_none() && !args.verify_each {
+            if run.first_changed.is_none() && !verified_each {
                 output::stderr(&format!("{}: --verify-each names the pass\n", output::styled(output::GOOD, "hint")));
             }
         }
@@ -154,23 +154,23 @@ fn finish(args: &Transform, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<O
     Ok(outcome)
 }
 
-fn outcome(args: &Transform, verification: Option<&Verification>) -> Outcome {
+pub(crate) fn outcome(comparing: Comparing, verification: Option<&Verification>) -> Outcome {
     match verification.map(|verification| &verification.verdict) {
         Some(Verdict::Different) => Outcome::Different,
-        Some(Verdict::NotChecked { .. }) if !args.comparing.allow_unchecked => Outcome::NotChecked,
+        Some(Verdict::NotChecked { .. }) if !comparing.allow_unchecked => Outcome::NotChecked,
         _ => Outcome::Ok,
     }
 }
 
-fn examine(
-    args: &Transform,
+pub(crate) fn examine(
+    no_bench: bool,
     checker: &Checker,
     optimized: &Optimized,
     progress: &Progress,
 ) -> anyhow::Result<(Option<Verification>, Option<BenchReport>)> {
     progress.say("running both models");
     let verification = checker.check(optimized.model(), optimized.report().numerics)?;
-    if args.no_bench || !matches!(verification.verdict, Verdict::Equal | Verdict::Measured) {
+    if no_bench || !matches!(verification.verdict, Verdict::Equal | Verdict::Measured) {
         return Ok((Some(verification), None));
     }
     progress.say("timing both models");
@@ -204,14 +204,17 @@ pub(crate) fn verify_options(
     }
 }
 
-fn save_options(args: &Transform, source: &Source) -> anyhow::Result<gtt::SaveOptions> {
-    let external = match args.external_data {
+pub(crate) fn external_data(external_data: ExternalData) -> gtt::SaveOptions {
+    gtt::SaveOptions::new().external_data(match external_data {
         ExternalData::Keep => gtt::ExternalData::Keep,
         ExternalData::Auto => gtt::ExternalData::Auto,
         ExternalData::Always => gtt::ExternalData::Always,
         ExternalData::Never => gtt::ExternalData::Never,
-    };
-    let options = gtt::SaveOptions::new().external_data(external);
+    })
+}
+
+fn save_options(args: &Transform, source: &Source) -> anyhow::Result<gtt::SaveOptions> {
+    let options = external_data(args.external_data);
     Ok(match (args.text, source.model().dialect) {
         (Some(true), gtt::ir::Dialect::Tf) => options.format(gtt::Format::GraphDefText),
         (Some(false), gtt::ir::Dialect::Tf) if source.format() == gtt::Format::GraphDefText => {
@@ -222,7 +225,7 @@ fn save_options(args: &Transform, source: &Source) -> anyhow::Result<gtt::SaveOp
     })
 }
 
-fn check_skip(transform: &gtt::Transform<'_>, skip: &[String]) -> anyhow::Result<()> {
+pub(crate) fn check_skip(transform: &gtt::Transform<'_>, skip: &[String]) -> anyhow::Result<()> {
     let registry = gtt::passes();
     for name in skip {
         let Some(pass) = registry.pass(name) else {
@@ -239,7 +242,7 @@ fn check_skip(transform: &gtt::Transform<'_>, skip: &[String]) -> anyhow::Result
 }
 
 /// Whatever can be known to fail when writing is said before any work is done.
-fn check_output(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -8,24 +8,24 @@ use crate::builder::Builder;
 use crate::value::{Form, Val, decline};
 
 /// `y = x`. Checks of numbers and shapes are not part of the result.
-pub(crate) fn identity(_: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn identity(_: &mut Builder<'_>, call: &Call<'_>) -> Results {
     only(call.input(0)?)
 }
 
 /// `y_i = x_i`.
-pub(crate) fn identity_n(_: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn identity_n(_: &mut Builder<'_>, call: &Call<'_>) -> Results {
     Ok(call.inputs.iter().copied().map(Some).collect())
 }
 
 /// Both sides see the data; which of them counts is decided at the `Merge`.
-pub(crate) fn switch(_: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn switch(_: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let data = call.input(0)?;
     Ok(vec![Some(data), Some(data)])
 }
 
 /// `Merge` of the two sides of one condition: `y = Where(predicate, on_true, on_false)`. Both sides are computed, so they must be
 /// of one shape for certain. The second result is the index of the side taken.
-pub(crate) fn choose(builder: &mut Builder, call: &Call<'_>, predicate: Val, on_true: usize) -> Results {
+pub(crate) fn choose(builder: &mut Builder<'_>, call: &Call<'_>, predicate: Val, on_true: usize) -> Results {
     let (a, b) = (call.input(on_true)?, call.input(1 - on_true)?);
     let (x, y) = (builder.held(a).clone(), builder.held(b).clone());
     let tensor = |dtype, shape| Type::Tensor { dtype: Some(dtype), shape };

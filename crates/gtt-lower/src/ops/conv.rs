@@ -145,7 +145,12 @@ fn explicit(pads: &[(i64, i64)], rank: usize, format: DataFormat) -> Result<Vec<
 }
 
 /// The data operand channels-first, with its dimensions in that order.
-pub(crate) fn data(builder: &mut Builder, x: Val, format: DataFormat, rank: usize) -> Result<(ValueId, Shape), Why> {
+pub(crate) fn data(
+    builder: &mut Builder<'_>,
+    x: Val,
+    format: DataFormat,
+    rank: usize,
+) -> Result<(ValueId, Shape), Why> {
     let shape = match builder.held(x).shape.clone() {
         Some(shape) if shape.len() == rank => shape,
         Some(shape) => return decline(format!("an operand of rank {}, expected {rank}", shape.len())),
@@ -161,7 +166,7 @@ pub(crate) fn data(builder: &mut Builder, x: Val, format: DataFormat, rank: usiz
 }
 
 /// A channels-first result as a value of the node's data format.
-pub(crate) fn result(builder: &mut Builder, value: ValueId, dims: Shape, format: DataFormat, like: Val) -> Val {
+pub(crate) fn result(builder: &mut Builder<'_>, value: ValueId, dims: Shape, format: DataFormat, like: Val) -> Val {
     let dtype = builder.held(like).dtype;
     match format {
         DataFormat::ChannelsFirst => builder.hold(Form::Natural, value, dtype, Some(dims)),
@@ -172,7 +177,7 @@ pub(crate) fn result(builder: &mut Builder, value: ValueId, dims: Shape, format:
     }
 }
 
-fn filter_shape(builder: &Builder, filter: Val, rank: usize) -> Result<Shape, Why> {
+fn filter_shape(builder: &Builder<'_>, filter: Val, rank: usize) -> Result<Shape, Why> {
     match &builder.held(filter).shape {
         Some(shape) if shape.len() == rank => Ok(shape.clone()),
         _ => decline(format!("the filter is not known to be of rank {rank}")),
@@ -180,7 +185,7 @@ fn filter_shape(builder: &Builder, filter: Val, rank: usize) -> Result<Shape, Wh
 }
 
 /// `Conv2D`, `Conv3D`: filter `[spatial..., in / group, out]`; the number of groups follows from the channels of the data.
-pub(crate) fn conv(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn conv(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let rank = if call.op() == "Conv3D" { 5 } else { 4 };
     let (x, filter) = (call.input(0)?, call.input(1)?);
     let filter_dims = filter_shape(builder, filter, rank)?;
@@ -213,7 +218,7 @@ fn kernel_shape(attrs: &mut Attrs, window: &Window) {
 }
 
 /// Filter `[h, w, in, multiplier]`; result channel `c multiplier + m` is of channel `c`: a convolution in `in` groups.
-pub(crate) fn depthwise(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn depthwise(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let rank = 4;
     let (x, filter) = (call.input(0)?, call.input(1)?);
     let filter_dims = filter_shape(builder, filter, rank)?;
@@ -243,7 +248,7 @@ pub(crate) fn depthwise(builder: &mut Builder, call: &Call<'_>) -> Results {
 /// `Conv2DBackpropInput`: operands are the extents of the result, the filter `[h, w, out, in]` and the data. With the forward
 /// padding `total = (n_in - 1) s + k - n_out`, a positive total is cut off (the smaller half before), a negative one is
 /// `output_padding`.
-pub(crate) fn transposed(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn transposed(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let rank = 4;
     let (filter, x) = (call.input(1)?, call.input(2)?);
     let filter_dims = filter_shape(builder, filter, rank)?;

@@ -9,12 +9,12 @@ use crate::tensors::element;
 use crate::value::{Elem, Form, Val, Why, broadcast, declared, decline};
 
 /// A placeholder that is not fed.
-pub(crate) fn placeholder(_: &mut Builder, _: &Call<'_>) -> Results {
+pub(crate) fn placeholder(_: &mut Builder<'_>, _: &Call<'_>) -> Results {
     decline("it is not among the inputs of the model")
 }
 
 /// A `Const` that is a node because it has control inputs.
-pub(crate) fn constant(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn constant(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     match call.node.attr("value").and_then(Attr::as_tensor) {
         Some(tensor) if tensor.is_readable() => only(builder.constant(&call.node.name, tensor.clone())),
         _ => decline("its value cannot be read"),
@@ -22,7 +22,7 @@ pub(crate) fn constant(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `dims` filled with a scalar: a constant when both are known, else `ConstantOfShape` or `Expand`.
-pub(crate) fn fill(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn fill(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (dims, value) = (call.input(0)?, call.input(1)?);
     let held = builder.held(value).clone();
     let shape = shape_of_elems(builder, dims);
@@ -39,7 +39,7 @@ pub(crate) fn fill(builder: &mut Builder, call: &Call<'_>) -> Results {
 const LARGEST: usize = 1 << 20;
 
 /// The mask of a dropout that keeps everything: ones of a shape.
-pub(crate) fn mask(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn mask(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let dims = call.input(0)?;
     let shape = shape_of_elems(builder, dims);
     filled(builder, call, shape, &Tensor::scalar(1.0f32), |builder| builder.wide(dims))
@@ -47,11 +47,11 @@ pub(crate) fn mask(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// A tensor of equal elements.
 fn filled(
-    builder: &mut Builder,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
     shape: Option<Shape>,
     value: &Tensor,
-    dims: impl FnOnce(&mut Builder) -> Result<gtt_ir::ValueId, Why>,
+    dims: impl FnOnce(&mut Builder<'_>) -> Result<gtt_ir::ValueId, Why>,
 ) -> Results {
     let dtype = value.dtype();
     let Some(bytes) = value.bytes() else { return decline("its element cannot be read") };
@@ -69,7 +69,7 @@ fn filled(
 }
 
 /// The shape that the elements of a vector describe.
-pub(crate) fn shape_of_elems(builder: &Builder, dims: Val) -> Option<Shape> {
+pub(crate) fn shape_of_elems(builder: &Builder<'_>, dims: Val) -> Option<Shape> {
     let held = builder.held(dims);
     match &held.elems {
         Some(elems) => Some(elems.iter().map(Elem::to_dim).collect()),
@@ -81,7 +81,7 @@ pub(crate) fn shape_of_elems(builder: &Builder, dims: Val) -> Option<Shape> {
 }
 
 /// `ZerosLike`, `OnesLike`.
-pub(crate) fn filled_like(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn filled_like(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let number = if call.op() == "OnesLike" { 1.0 } else { 0.0 };
@@ -98,7 +98,7 @@ pub(crate) fn filled_like(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y` is `x` repeated to the given shape.
-pub(crate) fn broadcast_to(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn broadcast_to(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, dims) = (call.input(0)?, call.input(1)?);
     let held = builder.held(x).clone();
     let target = shape_of_elems(builder, dims);
@@ -112,7 +112,7 @@ pub(crate) fn broadcast_to(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// Each dimension repeated so many times.
-pub(crate) fn tile(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn tile(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, repeats) = (call.input(0)?, call.input(1)?);
     let held = builder.held(x).clone();
     let times = |dim: &Dim, elem: &Elem| match (dim, elem) {
@@ -136,7 +136,7 @@ pub(crate) fn tile(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `start, start + delta, …` below `limit`: a constant for known integers (up to a million), else `Range`.
-pub(crate) fn range(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn range(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     const LONGEST: i64 = 1 << 20;
     let vals = [call.input(0)?, call.input(1)?, call.input(2)?];
     let dtype = builder.held(vals[0]).dtype;

@@ -86,15 +86,15 @@ pub(crate) struct Operands {
 
 impl Operands {
     /// Chooses the form and brings the operands into it.
-    pub(crate) fn of(builder: &mut Builder, vals: &[Val]) -> Result<Self, Why> {
+    pub(crate) fn of(builder: &mut Builder<'_>, vals: &[Val]) -> Result<Self, Why> {
         let mut shape = vals.first().and_then(|&val| builder.held(val).shape.clone());
         for &val in vals.iter().skip(1) {
             shape = broadcast(shape.as_ref(), builder.held(val).shape.as_ref());
         }
         let rank = shape.as_ref().map(|shape| shape.len());
         let leads =
-            |builder: &Builder, val: Val| builder.held(val).is_channels_first() && builder.held(val).rank() == rank;
-        let follows = |builder: &Builder, val: Val| {
+            |builder: &Builder<'_>, val: Val| builder.held(val).is_channels_first() && builder.held(val).rank() == rank;
+        let follows = |builder: &Builder<'_>, val: Val| {
             let held = builder.held(val);
             match (held.rank(), rank) {
                 (Some(own), Some(rank)) => own <= 1 || own == rank || held.tensor.is_some() && own < rank,
@@ -126,25 +126,25 @@ impl Operands {
     }
 
     /// A node over operands in this form.
-    pub(crate) fn emit(&self, builder: &mut Builder, op: &str, inputs: &[ValueId], dtype: DType) -> ValueId {
+    pub(crate) fn emit(&self, builder: &mut Builder<'_>, op: &str, inputs: &[ValueId], dtype: DType) -> ValueId {
         builder.one(op, inputs, Attrs::new(), self.ty(dtype))
     }
 
     /// A cast in this form.
-    pub(crate) fn emit_cast(&self, builder: &mut Builder, value: ValueId, dtype: DType) -> ValueId {
+    pub(crate) fn emit_cast(&self, builder: &mut Builder<'_>, value: ValueId, dtype: DType) -> ValueId {
         let value = builder.cast(value, dtype);
         builder.set_type(value, self.ty(dtype));
         value
     }
 
     /// The result.
-    pub(crate) fn hold(&self, builder: &mut Builder, value: ValueId, dtype: DType) -> Val {
+    pub(crate) fn hold(&self, builder: &mut Builder<'_>, value: ValueId, dtype: DType) -> Val {
         builder.hold(self.form, value, dtype, self.shape.clone())
     }
 }
 
 /// An operand as it broadcasts against channels-first values of a rank.
-fn follow(builder: &mut Builder, val: Val, rank: usize) -> Result<ValueId, Why> {
+fn follow(builder: &mut Builder<'_>, val: Val, rank: usize) -> Result<ValueId, Why> {
     let held = builder.held(val);
     let Some(shape) = held.shape.clone() else { return decline("an operand of unknown rank") };
     if shape.len() == rank {
@@ -171,7 +171,7 @@ fn extents(shape: &Shape) -> Option<Vec<usize>> {
 }
 
 /// `y = f(x)` with the ONNX op of that function.
-pub(crate) fn unary(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn unary(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let op = translate(UNARY, call.op())?;
     if op == "Round" && builder.held(x).dtype.is_int() {
@@ -184,7 +184,7 @@ pub(crate) fn unary(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = x`, of another type.
-pub(crate) fn cast(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn cast(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let to = call.dtype("DstT", None)?;
     let held = builder.held(x).clone();
@@ -208,7 +208,7 @@ pub(crate) fn cast(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// `y = f(a, b)` with the ONNX op of that function. Integer shape arithmetic stays in 64 bit: its ring operations agree with
 /// 32 bit after the final cast.
-pub(crate) fn binary(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn binary(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let op = translate(BINARY, call.op())?;
     let vals = [call.input(0)?, call.input(1)?];
     let dtype = builder.held(vals[0]).dtype;
@@ -230,14 +230,14 @@ pub(crate) fn binary(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// One operand exists only in 64 bit, and the others exist so or are constants.
-pub(crate) fn wide_is_free(builder: &Builder, vals: &[Val]) -> bool {
+pub(crate) fn wide_is_free(builder: &Builder<'_>, vals: &[Val]) -> bool {
     let wide = |val: &Val| builder.held(*val).wide.is_some();
     vals.iter().any(|val| wide(val) && builder.held(*val).tensor.is_none())
         && vals.iter().all(|val| wide(val) || builder.held(*val).tensor.is_some())
 }
 
 /// `y = a & b`, `y = a | b`.
-pub(crate) fn logical(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn logical(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let op = if call.op() == "LogicalAnd" { "And" } else { "Or" };
     let operands = Operands::of(builder, &[call.input(0)?, call.input(1)?])?;
     let value = operands.emit(builder, op, &operands.values, DType::Bool);
@@ -245,7 +245,7 @@ pub(crate) fn logical(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = a < b` and the like.
-pub(crate) fn compare(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn compare(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let op = translate(COMPARE, call.op())?;
     let vals = [call.input(0)?, call.input(1)?];
     let operands = Operands::of(builder, &vals)?;
@@ -263,14 +263,14 @@ pub(crate) fn compare(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// The shapes certainly broadcast.
-fn fits(builder: &Builder, vals: &[Val; 2]) -> bool {
+fn fits(builder: &Builder<'_>, vals: &[Val; 2]) -> bool {
     let [Some(a), Some(b)] = vals.map(|val| builder.held(val).shape.clone()) else { return false };
     let one = Dim::Known(1);
     a.iter().rev().zip(b.iter().rev()).all(|(x, y)| x.same(y) || *x == one || *y == one)
 }
 
 /// `y = x_0 + x_1 + …`, from the left.
-pub(crate) fn add_n(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn add_n(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     if call.inputs.len() == 1 {
         return only(call.input(0)?);
     }
@@ -283,18 +283,18 @@ pub(crate) fn add_n(builder: &mut Builder, call: &Call<'_>) -> Results {
     only(operands.hold(builder, sum, dtype))
 }
 
-pub(crate) fn boolean(builder: &mut Builder, op: &str, inputs: &[ValueId]) -> ValueId {
+pub(crate) fn boolean(builder: &mut Builder<'_>, op: &str, inputs: &[ValueId]) -> ValueId {
     let shape = builder.ty(inputs[0]).shape().cloned();
     builder.one(op, inputs, Attrs::new(), Type::Tensor { dtype: Some(DType::Bool), shape })
 }
 
-pub(crate) fn retyped(builder: &mut Builder, value: ValueId, like: ValueId) {
+pub(crate) fn retyped(builder: &mut Builder<'_>, value: ValueId, like: ValueId) {
     let ty = builder.ty(like);
     builder.set_type(value, ty);
 }
 
 /// `IsNan`, `IsInf`.
-pub(crate) fn test(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn test(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let (value, form) = builder.any_order(x);
     let value = boolean(builder, if call.op() == "IsNan" { "IsNaN" } else { "IsInf" }, &[value]);
@@ -303,7 +303,7 @@ pub(crate) fn test(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// Neither NaN nor infinite.
-pub(crate) fn is_finite(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn is_finite(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let (value, form) = builder.any_order(x);
     let tests = [boolean(builder, "IsNaN", &[value]), boolean(builder, "IsInf", &[value])];
@@ -314,7 +314,7 @@ pub(crate) fn is_finite(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = a` where the condition holds, else `b`. The condition of `Select` may be a vector over the first dimension.
-pub(crate) fn select(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn select(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (condition, a, b) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let dtype = builder.held(a).dtype;
     let ranks = [condition, a].map(|val| builder.held(val).rank());

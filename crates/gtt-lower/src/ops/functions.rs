@@ -10,9 +10,9 @@ use crate::value::{Why, decline};
 
 /// Some nodes over the operand in whatever form it is; the result has its type.
 fn same_form(
-    builder: &mut Builder,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
-    body: impl FnOnce(&mut Builder, ValueId, DType) -> Result<ValueId, Why>,
+    body: impl FnOnce(&mut Builder<'_>, ValueId, DType) -> Result<ValueId, Why>,
 ) -> Results {
     let x = call.input(0)?;
     let (value, form) = builder.any_order(x);
@@ -23,9 +23,9 @@ fn same_form(
 
 /// Some nodes over two operands that broadcast.
 fn broadcasting(
-    builder: &mut Builder,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
-    body: impl FnOnce(&mut Builder, &Operands, DType) -> Result<ValueId, Why>,
+    body: impl FnOnce(&mut Builder<'_>, &Operands, DType) -> Result<ValueId, Why>,
 ) -> Results {
     let vals = [call.input(0)?, call.input(1)?];
     let dtype = builder.held(vals[0]).dtype;
@@ -35,12 +35,12 @@ fn broadcasting(
 }
 
 /// `y = x * x`.
-pub(crate) fn square(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn square(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     same_form(builder, call, |builder, x, _| Ok(builder.same("Mul", &[x, x], Attrs::new())))
 }
 
 /// `y = 1 / sqrt(x)`.
-pub(crate) fn rsqrt(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn rsqrt(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     same_form(builder, call, |builder, x, _| {
         let root = builder.same("Sqrt", &[x], Attrs::new());
         Ok(builder.same("Reciprocal", &[root], Attrs::new()))
@@ -48,7 +48,7 @@ pub(crate) fn rsqrt(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = min(max(x, 0), 6)`.
-pub(crate) fn relu6(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn relu6(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     same_form(builder, call, |builder, x, dtype| {
         let (low, high) = (builder.scalar(dtype, 0.0)?, builder.scalar(dtype, 6.0)?);
         Ok(builder.same("Clip", &[x, low, high], Attrs::new()))
@@ -56,7 +56,7 @@ pub(crate) fn relu6(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = x` where positive, else `alpha x`.
-pub(crate) fn leaky_relu(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn leaky_relu(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let alpha = call.float("alpha", 0.2)?;
     same_form(builder, call, |builder, x, _| {
         Ok(builder.same("LeakyRelu", &[x], Attrs::new().with("alpha", Attr::Float(alpha))))
@@ -64,7 +64,7 @@ pub(crate) fn leaky_relu(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = min(max(x, low), high)`.
-pub(crate) fn clip_by_value(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn clip_by_value(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let vals = [call.input(0)?, call.input(1)?, call.input(2)?];
     let dtype = builder.held(vals[0]).dtype;
     let operands = Operands::of(builder, &vals)?;
@@ -75,7 +75,7 @@ pub(crate) fn clip_by_value(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// `y = log(1 + x)`, exact for small `x` too: with `u = 1 + x` rounded, `y = log(u) x / (u - 1)`, and `x` where `u = 1`
 /// (Kahan; see Higham, Accuracy and Stability of Numerical Algorithms, 1.14). Infinite `x` gives itself.
-pub(crate) fn log1p(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn log1p(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     same_form(builder, call, |builder, x, dtype| {
         let one = builder.scalar(dtype, 1.0)?;
         let u = builder.same("Add", &[x, one], Attrs::new());
@@ -95,7 +95,7 @@ pub(crate) fn log1p(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// `y = exp(x) - 1`, exact for small `x` too: with `u = exp(x)` rounded, `y = (u - 1) x / log(u)`, `x` where `u = 1`, and `u - 1`
 /// where that is -1 or infinite (same source as for `log1p`).
-pub(crate) fn expm1(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn expm1(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     same_form(builder, call, |builder, x, dtype| {
         let (one, minus) = (builder.scalar(dtype, 1.0)?, builder.scalar(dtype, -1.0)?);
         let u = builder.same("Exp", &[x], Attrs::new());
@@ -117,7 +117,7 @@ pub(crate) fn expm1(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// `y = 1 - erf(x)`. Beyond 1, where that cancels: `t exp(-x^2 + P(t))` with `t = 1 / (1 + x / 2)`, of a relative error below 1.2e-7
 /// (Press et al., Numerical Recipes, 2nd ed., 6.2).
-pub(crate) fn erfc(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn erfc(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     const P: [f64; 10] = [
         -1.26551223,
         1.00002368,
@@ -164,7 +164,7 @@ pub(crate) fn erfc(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = (a - b)^2`.
-pub(crate) fn squared_difference(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn squared_difference(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     broadcasting(builder, call, |builder, operands, dtype| {
         let difference = operands.emit(builder, "Sub", &operands.values, dtype);
         Ok(operands.emit(builder, "Mul", &[difference, difference], dtype))
@@ -172,7 +172,7 @@ pub(crate) fn squared_difference(builder: &mut Builder, call: &Call<'_>) -> Resu
 }
 
 /// `y = a / b`, 0 where `b = 0`.
-pub(crate) fn div_no_nan(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn div_no_nan(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     broadcasting(builder, call, |builder, operands, dtype| {
         let zero = builder.scalar(dtype, 0.0)?;
         let none = boolean(builder, "Equal", &[operands.values[1], zero]);
@@ -182,7 +182,7 @@ pub(crate) fn div_no_nan(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = floor(a / b)`. Integers: the truncated quotient, less 1 where the remainder is not 0 and has not the sign of `b`.
-pub(crate) fn floor_div(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn floor_div(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     broadcasting(builder, call, |builder, operands, dtype| {
         let (a, b) = (operands.values[0], operands.values[1]);
         let quotient = operands.emit(builder, "Div", &[a, b], dtype);
@@ -201,7 +201,7 @@ pub(crate) fn floor_div(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = a - b floor(a / b)`: integers by `Mod`, floats by the C remainder, plus `b` where its sign is not that of `b`.
-pub(crate) fn floor_mod(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn floor_mod(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     broadcasting(builder, call, |builder, operands, dtype| {
         if !dtype.is_float() {
             return Ok(operands.emit(builder, "Mod", &operands.values, dtype));
@@ -215,17 +215,17 @@ pub(crate) fn floor_mod(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// The C remainder: of the sign of `a`.
-pub(crate) fn truncate_mod(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn truncate_mod(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     broadcasting(builder, call, |builder, operands, dtype| Ok(remainder(builder, operands, dtype)))
 }
 
-fn remainder(builder: &mut Builder, operands: &Operands, dtype: DType) -> ValueId {
+fn remainder(builder: &mut Builder<'_>, operands: &Operands, dtype: DType) -> ValueId {
     builder.one("Mod", &operands.values, Attrs::new().with("fmod", Attr::Int(1)), operands.ty(dtype))
 }
 
 /// `rest` is not zero and of another sign than `b`.
 fn opposite_signs(
-    builder: &mut Builder,
+    builder: &mut Builder<'_>,
     operands: &Operands,
     rest: ValueId,
     b: ValueId,

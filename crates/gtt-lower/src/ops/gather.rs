@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::value::{Elem, Form, axis, declared, decline};
 
 /// `Gather` (first axis) and `GatherV2`. TensorFlow refuses indices out of range, so what ONNX does with negative ones never shows.
-pub(crate) fn gather(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn gather(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, indices) = (call.input(0)?, call.input(1)?);
     let held = builder.held(x).clone();
     let at = match call.op() {
@@ -53,7 +53,7 @@ pub(crate) fn gather(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `GatherNd`: the last dimension of the indices is a place in the first dimensions of the data.
-pub(crate) fn gather_nd(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn gather_nd(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, indices) = (call.input(0)?, call.input(1)?);
     if !matches!(call.text("bad_indices_policy", Some(""))?, "" | "DEFAULT" | "ERROR") {
         return decline("`bad_indices_policy` other than an error");
@@ -71,7 +71,7 @@ pub(crate) fn gather_nd(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// `y = on` where the index equals the place along the new dimension, else `off`: indices out of range (negative ones too) give
 /// `off` everywhere, which ONNX's `OneHot` does not do.
-pub(crate) fn one_hot(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn one_hot(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     const DEEPEST: i64 = 1 << 20;
     let (indices, on, off) = (call.input(0)?, call.input(2)?, call.input(3)?);
     let &[depth] = call.const_ints(builder, 1, "the depth")?.as_slice() else { return decline("more than one depth") };
@@ -100,7 +100,7 @@ pub(crate) fn one_hot(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// The largest elements of the last dimension and their places; of equal ones the first, in both.
-pub(crate) fn top_k(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn top_k(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, k) = (call.input(0)?, call.input(1)?);
     let held = builder.held(x).clone();
     let index_dtype = call.dtype("index_type", Some(DType::I32))?;

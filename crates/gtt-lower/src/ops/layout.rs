@@ -9,20 +9,20 @@ use crate::builder::Builder;
 use crate::value::{Elem, Form, Val, axis, axis_in, declared, decline, to_channels_first};
 
 /// `ConcatV2`: the axis is the last operand.
-pub(crate) fn concat(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn concat(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let Some((_, parts)) = call.inputs.split_last() else { return decline("no operands") };
     let axes = call.const_ints(builder, parts.len(), "the axis")?;
     join(builder, parts, &axes)
 }
 
 /// `Concat`: the axis is the first operand.
-pub(crate) fn concat_v1(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn concat_v1(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let Some((_, parts)) = call.inputs.split_first() else { return decline("no operands") };
     let axes = call.const_ints(builder, 0, "the axis")?;
     join(builder, parts, &axes)
 }
 
-fn join(builder: &mut Builder, parts: &[Val], axes: &[i64]) -> Results {
+fn join(builder: &mut Builder<'_>, parts: &[Val], axes: &[i64]) -> Results {
     let &[at] = axes else { return decline("more than one axis") };
     let Some(&first) = parts.first() else { return decline("no operands") };
     if parts.len() == 1 {
@@ -58,7 +58,7 @@ fn join(builder: &mut Builder, parts: &[Val], axes: &[i64]) -> Results {
     only(builder.hold(form, value, dtype, Some(shape)))
 }
 
-fn joined(builder: &Builder, parts: &[Val], at: usize, rank: usize) -> Shape {
+fn joined(builder: &Builder<'_>, parts: &[Val], at: usize, rank: usize) -> Shape {
     let mut shape: Shape = (0..rank).map(|_| Dim::Unknown).collect();
     let mut sum = Some(0u64);
     for &part in parts {
@@ -79,7 +79,7 @@ fn joined(builder: &Builder, parts: &[Val], at: usize, rank: usize) -> Shape {
 }
 
 /// `Pack`: a new dimension to join along.
-pub(crate) fn pack(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn pack(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let first = call.input(0)?;
     let held = builder.held(first).clone();
     let Some(own) = held.shape.clone() else { return decline("data of unknown rank") };
@@ -112,7 +112,7 @@ pub(crate) fn pack(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `Unpack`: slices along a dimension, which goes.
-pub(crate) fn unpack(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn unpack(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let Some(shape) = held.shape.clone() else { return decline("data of unknown rank") };
@@ -148,7 +148,7 @@ pub(crate) fn unpack(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `Split` of one ONNX value into parts of the given extents.
-fn cut(builder: &mut Builder, value: ValueId, at: usize, extents: &[i64]) -> Vec<ValueId> {
+fn cut(builder: &mut Builder<'_>, value: ValueId, at: usize, extents: &[i64]) -> Vec<ValueId> {
     if extents.len() == 1 {
         return vec![value];
     }
@@ -169,7 +169,7 @@ fn cut(builder: &mut Builder, value: ValueId, at: usize, extents: &[i64]) -> Vec
 }
 
 /// `Split`: equal parts; the axis is the first operand.
-pub(crate) fn split(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn split(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let &[at] = call.const_ints(builder, 0, "the axis")?.as_slice() else { return decline("more than one axis") };
     let x = call.input(1)?;
     let Some(shape) = builder.held(x).shape.clone() else { return decline("data of unknown rank") };
@@ -185,7 +185,7 @@ pub(crate) fn split(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `SplitV`: parts of given extents, one of which may be -1.
-pub(crate) fn split_v(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn split_v(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let mut sizes = call.const_ints(builder, 1, "the extents of the parts")?;
     let &[at] = call.const_ints(builder, 2, "the axis")?.as_slice() else { return decline("more than one axis") };
@@ -204,7 +204,7 @@ pub(crate) fn split_v(builder: &mut Builder, call: &Call<'_>) -> Results {
     parts(builder, x, at, &sizes)
 }
 
-fn parts(builder: &mut Builder, x: Val, at: usize, sizes: &[i64]) -> Results {
+fn parts(builder: &mut Builder<'_>, x: Val, at: usize, sizes: &[i64]) -> Results {
     let held = builder.held(x).clone();
     let rank = held.rank().unwrap_or(0);
     let (value, form) = builder.any_order(x);
@@ -223,7 +223,7 @@ fn parts(builder: &mut Builder, x: Val, at: usize, sizes: &[i64]) -> Results {
 }
 
 /// `Pad`, `PadV2` (with the number to pad with), `MirrorPad` without the edge.
-pub(crate) fn pad(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn pad(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let flat = call.const_ints(builder, 1, "the padding")?;
@@ -272,7 +272,7 @@ fn padded(dim: &Dim, pair: &[i64; 2]) -> Dim {
 }
 
 /// `MirrorPad` in mode `SYMMETRIC`, which ONNX does not have: a `Gather` with fixed positions for each dimension.
-fn mirrored_with_edge(builder: &mut Builder, x: Val, pairs: &[[i64; 2]]) -> Results {
+fn mirrored_with_edge(builder: &mut Builder<'_>, x: Val, pairs: &[[i64; 2]]) -> Results {
     let held = builder.held(x).clone();
     let Some(shape) = held.shape else { return decline("data of unknown rank") };
     let (mut value, form) = builder.any_order(x);
@@ -302,7 +302,7 @@ fn mirrored_with_edge(builder: &mut Builder, x: Val, pairs: &[[i64; 2]]) -> Resu
 }
 
 /// `Gather` with fixed positions along one dimension of an ONNX value.
-pub(crate) fn take(builder: &mut Builder, value: ValueId, places: &[i64], at: usize) -> ValueId {
+pub(crate) fn take(builder: &mut Builder<'_>, value: ValueId, places: &[i64], at: usize) -> ValueId {
     let ty = builder.ty(value);
     let shape = ty.shape().map(|shape| {
         let mut shape = shape.clone();

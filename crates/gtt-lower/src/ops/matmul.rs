@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::value::{Val, Why, broadcast, declared, decline};
 
 /// `y = a b`, each perhaps transposed; matrices.
-pub(crate) fn matmul(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn matmul(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     for (flag, slot) in [("transpose_a", 0), ("transpose_b", 1)] {
         let operand = call.input(slot)?;
         if builder.held(operand).shape.is_none() {
@@ -22,11 +22,11 @@ pub(crate) fn matmul(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// The same over leading dimensions, which broadcast.
-pub(crate) fn batch(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn batch(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     product(builder, call, call.flag("adj_x", false)?, call.flag("adj_y", false)?)
 }
 
-fn product(builder: &mut Builder, call: &Call<'_>, flip_a: bool, flip_b: bool) -> Results {
+fn product(builder: &mut Builder<'_>, call: &Call<'_>, flip_a: bool, flip_b: bool) -> Results {
     let (a, b) = (call.input(0)?, call.input(1)?);
     let dtype = builder.held(a).dtype;
     let out = call.dtype("Tout", Some(dtype))?;
@@ -47,7 +47,7 @@ fn product(builder: &mut Builder, call: &Call<'_>, flip_a: bool, flip_b: bool) -
     only(builder.natural_result(value, dtype, shape))
 }
 
-fn operand(builder: &mut Builder, val: Val, flip: bool) -> Result<(ValueId, Option<Shape>), Why> {
+fn operand(builder: &mut Builder<'_>, val: Val, flip: bool) -> Result<(ValueId, Option<Shape>), Why> {
     let mut shape = builder.held(val).shape.clone();
     if !flip {
         return Ok((builder.natural(val), shape));
@@ -63,7 +63,7 @@ fn operand(builder: &mut Builder, val: Val, flip: bool) -> Result<(ValueId, Opti
 }
 
 /// `Einsum`: the equations mean the same. An ellipsis gets labels where what it stands for is known to be the same in every operand.
-pub(crate) fn einsum(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn einsum(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let equation = call.text("equation", None)?.replace(' ', "");
     let dtype = builder.held(call.input(0)?).dtype;
     let dims: Vec<Option<Shape>> = call.inputs.iter().map(|&val| builder.held(val).shape.clone()).collect();

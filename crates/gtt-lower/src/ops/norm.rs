@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::value::{Form, decline};
 
 /// `y = x + b` with `b` over the channels: the last dimension, or the second for `NCHW`.
-pub(crate) fn bias_add(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn bias_add(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, bias) = (call.input(0)?, call.input(1)?);
     let dtype = builder.held(x).dtype;
     if builder.held(bias).rank() != Some(1) {
@@ -31,7 +31,7 @@ pub(crate) fn bias_add(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `y = (x - mean) / sqrt(variance + epsilon) scale + offset` over the channels. Only inference, and only the first result.
-pub(crate) fn fused_batch_norm(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn fused_batch_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     if call.flag("is_training", true)? {
         return decline("`is_training` is true");
     }
@@ -61,7 +61,7 @@ pub(crate) fn fused_batch_norm(builder: &mut Builder, call: &Call<'_>) -> Result
 }
 
 /// `y = x / (bias + alpha sum)^beta`, the sum over the squares of `2 depth_radius + 1` channels. ONNX divides alpha by their number.
-pub(crate) fn lrn(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn lrn(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let radius = call.int("depth_radius", Some(5))?;
     let Some(size) = radius.checked_mul(2).and_then(|twice| twice.checked_add(1)).filter(|&size| size > 0) else {
@@ -78,7 +78,7 @@ pub(crate) fn lrn(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `Softmax`, `LogSoftmax` over the last dimension.
-pub(crate) fn softmax(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn softmax(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     if held.dtype == DType::BF16 {

@@ -9,16 +9,16 @@ use crate::builder::Builder;
 use crate::value::{Why, decline};
 
 /// `MaxPool`, `MaxPoolV2` (window and strides as operands), `MaxPool3D`.
-pub(crate) fn max(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn max(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     pool(builder, call, "MaxPool")
 }
 
 /// `AvgPool`, `AvgPool3D`.
-pub(crate) fn average(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn average(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     pool(builder, call, "AveragePool")
 }
 
-fn pool(builder: &mut Builder, call: &Call<'_>, op: &str) -> Results {
+fn pool(builder: &mut Builder<'_>, call: &Call<'_>, op: &str) -> Results {
     let x = call.input(0)?;
     let rank = if call.op().ends_with("3D") { 5 } else { 4 };
     let window = window(builder, call, rank)?;
@@ -38,7 +38,7 @@ fn pool(builder: &mut Builder, call: &Call<'_>, op: &str) -> Results {
     only(result(builder, value, out, window.format, x))
 }
 
-fn window(builder: &Builder, call: &Call<'_>, rank: usize) -> Result<Window, Why> {
+fn window(builder: &Builder<'_>, call: &Call<'_>, rank: usize) -> Result<Window, Why> {
     let format = call.data_format()?;
     let (kernel, strides) = if call.op() == "MaxPoolV2" {
         (call.const_ints(builder, 1, "the window")?, call.const_ints(builder, 2, "the stride")?)

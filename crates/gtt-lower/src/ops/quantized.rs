@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::value::{Val, Why, decline};
 
 /// `round(min / width) width + step width` of a constant, with `width = (max - min) / 255`: a constant of floats.
-pub(crate) fn dequantize(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn dequantize(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     if call.text("mode", Some("MIN_COMBINED"))? != "MIN_FIRST" || call.int("axis", Some(-1))? != -1 {
         return decline("`mode` is not `MIN_FIRST`, or there is an `axis`");
     }
@@ -30,7 +30,7 @@ pub(crate) fn dequantize(builder: &mut Builder, call: &Call<'_>) -> Results {
     }
 }
 
-fn scalar(builder: &Builder, val: Val) -> Result<f32, Why> {
+fn scalar(builder: &Builder<'_>, val: Val) -> Result<f32, Why> {
     let elements = builder.held(val).tensor.as_ref().and_then(|tensor| tensor.to_vec::<f32>());
     match elements.as_deref() {
         Some([only]) => Ok(*only),

@@ -9,7 +9,7 @@ use crate::builder::Builder;
 use crate::value::{Form, Val, Why, axis, axis_in, declared, decline};
 
 /// Dimensions to go, ascending; `None` when the rank is unknown.
-fn axes(builder: &Builder, call: &Call<'_>, x: Val) -> Result<Option<Vec<usize>>, Why> {
+fn axes(builder: &Builder<'_>, call: &Call<'_>, x: Val) -> Result<Option<Vec<usize>>, Why> {
     let named = call.const_ints(builder, 1, "the axes")?;
     if named.is_empty() {
         return Ok(Some(Vec::new()));
@@ -29,7 +29,7 @@ struct Plan {
     shape: Shape,
 }
 
-fn plan(builder: &mut Builder, x: Val, axes: &[usize], keep: bool) -> Result<Plan, Why> {
+fn plan(builder: &mut Builder<'_>, x: Val, axes: &[usize], keep: bool) -> Result<Plan, Why> {
     let Some(own) = builder.held(x).shape.clone() else { return decline("data of unknown rank") };
     let rank = own.len();
     let mut shape = Shape::new();
@@ -50,7 +50,7 @@ fn plan(builder: &mut Builder, x: Val, axes: &[usize], keep: bool) -> Result<Pla
 }
 
 /// `Sum`, `Mean`, `Max`, `Min`, `Prod`, `EuclideanNorm`.
-pub(crate) fn reduce(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn reduce(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let dtype = builder.held(x).dtype;
     let op = match call.op() {
@@ -76,11 +76,11 @@ pub(crate) fn reduce(builder: &mut Builder, call: &Call<'_>) -> Results {
     only(builder.hold(plan.form, value, dtype, Some(plan.shape)))
 }
 
-/// Until opset 17 the axes are an attribute, except of `ReduceSum`.
-fn emit(builder: &mut Builder, op: &str, value: ValueId, axes: &[i64], keep: bool, dtype: DType) -> ValueId {
+/// The axes are an operand from opset 18 on, of `ReduceSum` always.
+fn emit(builder: &mut Builder<'_>, op: &str, value: ValueId, axes: &[i64], keep: bool, dtype: DType) -> ValueId {
     let mut attrs = Attrs::new().with("keepdims", Attr::Int(i64::from(keep)));
     let mut inputs = vec![value];
-    if op == "ReduceSum" {
+    if op == "ReduceSum" || builder.opset >= 18 {
         inputs.push(builder.i64s(axes));
     } else {
         attrs.set("axes", Attr::Ints(axes.to_vec()));
@@ -89,7 +89,7 @@ fn emit(builder: &mut Builder, op: &str, value: ValueId, axes: &[i64], keep: boo
 }
 
 /// `All`, `Any`: the least or greatest of 0 and 1.
-pub(crate) fn logical(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn logical(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let op = if call.op() == "All" { "ReduceMin" } else { "ReduceMax" };
     let Some(axes) = axes(builder, call, x)? else { return decline("data of unknown rank") };
@@ -108,7 +108,7 @@ pub(crate) fn logical(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `ArgMax`, `ArgMin`: of equal elements the first, in both.
-pub(crate) fn arg(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn arg(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let out = call.dtype("output_type", Some(DType::I64))?;
     if !matches!(out, DType::I32 | DType::I64) {
@@ -125,7 +125,7 @@ pub(crate) fn arg(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `Cumsum`.
-pub(crate) fn cumsum(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn cumsum(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let &[at] = call.const_ints(builder, 1, "the axis")?.as_slice() else { return decline("more than one axis") };

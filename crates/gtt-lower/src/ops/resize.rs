@@ -22,7 +22,7 @@ enum Rule {
 }
 
 /// `ResizeBilinear` (its result is f32), `ResizeNearestNeighbor`; NHWC.
-pub(crate) fn resize(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn resize(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, size) = (call.input(0)?, call.input(1)?);
     let rule = match (call.flag("align_corners", false)?, call.flag("half_pixel_centers", false)?) {
         (false, false) => Rule::Asymmetric,
@@ -89,7 +89,7 @@ fn exact_scales(pairs: &[(i64, i64)]) -> Option<[f32; 4]> {
 }
 
 /// The extents wanted, channels-first.
-fn sizes(builder: &mut Builder, call: &Call<'_>, data: ValueId, dims: &Shape, out: &[Dim]) -> Result<ValueId, Why> {
+fn sizes(builder: &mut Builder<'_>, call: &Call<'_>, data: ValueId, dims: &Shape, out: &[Dim]) -> Result<ValueId, Why> {
     let all: Option<Vec<i64>> = dims[..2].iter().chain(out).map(|dim| i64::try_from(dim.known()?).ok()).collect();
     if let Some(all) = all {
         return Ok(builder.i64s(&all));

@@ -10,17 +10,17 @@ use crate::value::{
 };
 
 /// The extents of `x`; what is known of them was taken care of before (see `ints`).
-pub(crate) fn shape(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn shape(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     only(shape_of(builder, call.input(0)?, call.dtype("out_type", Some(DType::I32))?)?)
 }
 
 /// The extents of each operand.
-pub(crate) fn shape_n(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn shape_n(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let dtype = call.dtype("out_type", Some(DType::I32))?;
     call.inputs.iter().map(|&val| Ok(Some(shape_of(builder, val, dtype)?))).collect()
 }
 
-fn shape_of(builder: &mut Builder, x: Val, dtype: DType) -> Result<Val, Why> {
+fn shape_of(builder: &mut Builder<'_>, x: Val, dtype: DType) -> Result<Val, Why> {
     let held = builder.held(x).clone();
     let rank = held.shape.as_ref().map_or(Dim::Unknown, |shape| Dim::Known(shape.len() as u64));
     let dims: Option<Shape> = Some([rank].into_iter().collect());
@@ -40,7 +40,7 @@ fn shape_of(builder: &mut Builder, x: Val, dtype: DType) -> Result<Val, Why> {
 }
 
 /// The number of elements.
-pub(crate) fn size(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn size(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let dtype = call.dtype("out_type", Some(DType::I32))?;
     let (value, _) = builder.any_order(call.input(0)?);
     let scalar: Option<Shape> = Some(Shape::new());
@@ -50,13 +50,13 @@ pub(crate) fn size(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// The number of dimensions; known ones were taken care of before.
-pub(crate) fn rank(_: &mut Builder, _: &Call<'_>) -> Results {
+pub(crate) fn rank(_: &mut Builder<'_>, _: &Call<'_>) -> Results {
     decline("the rank is unknown")
 }
 
 /// `Reshape`. The shape becomes a constant when at most one extent is unknown (then -1), counting those that are equal to the extent
 /// of `x` in the same place as known (then 0). An extent of 0 in TensorFlow is really 0.
-pub(crate) fn reshape(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn reshape(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, target) = (call.input(0)?, call.input(1)?);
     let held = builder.held(x).clone();
     let elems = builder.held(target).elems.clone();
@@ -163,7 +163,7 @@ fn fixed_target(elems: &Elems, own: Option<&Shape>) -> Option<Fixed> {
 }
 
 /// Without the named dimensions, or without all of extent 1.
-pub(crate) fn squeeze(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn squeeze(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let named = call.ints("squeeze_dims")?;
@@ -204,7 +204,11 @@ pub(crate) fn squeeze(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// Dimensions are about to go: the channels-first form will do if what stays is in the same order there.
-pub(crate) fn order_kept(builder: &mut Builder, x: Val, axes: &[usize]) -> Result<(gtt_ir::ValueId, Vec<usize>), Why> {
+pub(crate) fn order_kept(
+    builder: &mut Builder<'_>,
+    x: Val,
+    axes: &[usize],
+) -> Result<(gtt_ir::ValueId, Vec<usize>), Why> {
     let rank = builder.held(x).rank().unwrap_or(0);
     let channels_stay = !axes.contains(&(rank.max(1) - 1));
     let spatial_stay = (1..rank.max(1) - 1).any(|at| !axes.contains(&at));
@@ -218,7 +222,7 @@ pub(crate) fn order_kept(builder: &mut Builder, x: Val, axes: &[usize]) -> Resul
 }
 
 /// With a new dimension of extent 1.
-pub(crate) fn expand_dims(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn expand_dims(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let &[at] = call.const_ints(builder, 1, "the axis")?.as_slice() else { return decline("more than one axis") };
@@ -237,7 +241,7 @@ pub(crate) fn expand_dims(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// `Transpose`. From or to channels-first it costs nothing.
-pub(crate) fn transpose(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn transpose(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let perm = call.const_ints(builder, 1, "the permutation")?;

@@ -37,7 +37,7 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// Reads masks and operands. Needs the rank of the data only behind an ellipsis.
-    pub(crate) fn of(builder: &Builder, call: &Call<'_>) -> Result<Self, Why> {
+    pub(crate) fn of(builder: &Builder<'_>, call: &Call<'_>) -> Result<Self, Why> {
         let rank = builder.held(call.input(0)?).rank();
         let strides = call.const_ints(builder, 3, "the stride")?;
         let count = strides.len();
@@ -122,7 +122,7 @@ pub(crate) fn rank_one(spec: &Spec, count: usize) -> Option<(Vec<usize>, bool)> 
 }
 
 /// `StridedSlice`.
-pub(crate) fn strided_slice(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn strided_slice(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let spec = Spec::of(builder, call)?;
     let held = builder.held(x).clone();
@@ -258,7 +258,7 @@ impl Slicing<'_> {
         self.steps.push(step);
     }
 
-    fn emit(&self, builder: &mut Builder, value: ValueId) -> Result<ValueId, Why> {
+    fn emit(&self, builder: &mut Builder<'_>, value: ValueId) -> Result<ValueId, Why> {
         if self.axes.is_empty() {
             return Ok(value);
         }
@@ -285,7 +285,12 @@ impl Slicing<'_> {
         Ok(builder.one("Slice", &inputs, Attrs::new(), gtt_ir::Type::Tensor { dtype: ty.dtype(), shape }))
     }
 
-    fn bounds(&self, builder: &mut Builder, bounds: &[(Elem, Option<usize>)], operand: usize) -> Result<ValueId, Why> {
+    fn bounds(
+        &self,
+        builder: &mut Builder<'_>,
+        bounds: &[(Elem, Option<usize>)],
+        operand: usize,
+    ) -> Result<ValueId, Why> {
         let known: Option<Vec<i64>> = bounds.iter().map(|(elem, _)| elem.known()).collect();
         if let Some(known) = known {
             return Ok(builder.i64s(&known));
@@ -303,7 +308,7 @@ impl Slicing<'_> {
 }
 
 /// i64 vectors of one element, joined.
-fn vector(builder: &mut Builder, parts: &[ValueId]) -> ValueId {
+fn vector(builder: &mut Builder<'_>, parts: &[ValueId]) -> ValueId {
     if let [only_part] = parts {
         return *only_part;
     }
@@ -312,7 +317,7 @@ fn vector(builder: &mut Builder, parts: &[ValueId]) -> ValueId {
 }
 
 /// Element `at` of an integer vector, as an i64 vector of one element.
-fn element(builder: &mut Builder, vector: Val, at: usize) -> Result<ValueId, Why> {
+fn element(builder: &mut Builder<'_>, vector: Val, at: usize) -> Result<ValueId, Why> {
     let rank = builder.held(vector).rank();
     let value = builder.wide(vector)?;
     if rank == Some(0) {
@@ -332,7 +337,7 @@ fn element(builder: &mut Builder, vector: Val, at: usize) -> Result<ValueId, Why
 }
 
 /// `Slice`: from `begin`, so many elements; -1 is all that are left.
-pub(crate) fn slice(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn slice(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, begin, size) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let held = builder.held(x).clone();
     let counts = [begin, size].map(|val| {
@@ -398,7 +403,7 @@ pub(crate) fn slice(builder: &mut Builder, call: &Call<'_>) -> Results {
 }
 
 /// Vectors of one element joined: a constant when all are.
-fn constant_or(builder: &mut Builder, parts: &[ValueId]) -> ValueId {
+fn constant_or(builder: &mut Builder<'_>, parts: &[ValueId]) -> ValueId {
     match builder.known_i64s(parts) {
         Some(known) => builder.i64s(&known),
         None => vector(builder, parts),
@@ -406,7 +411,7 @@ fn constant_or(builder: &mut Builder, parts: &[ValueId]) -> ValueId {
 }
 
 /// `ReverseV2`: `Slice` with step -1.
-pub(crate) fn reverse(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn reverse(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let Some(rank) = held.rank() else { return decline("data of unknown rank") };

@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::value::{declared, decline};
 
 /// Channels ordered as (row in block, column in block, depth), in both.
-pub(crate) fn depth_to_space(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn depth_to_space(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, format) = (call.input(0)?, call.data_format()?);
     let block = call.int("block_size", None)?;
     if block < 2 {
@@ -29,7 +29,7 @@ pub(crate) fn depth_to_space(builder: &mut Builder, call: &Call<'_>) -> Results 
 }
 
 /// The inverse.
-pub(crate) fn space_to_depth(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn space_to_depth(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (x, format) = (call.input(0)?, call.data_format()?);
     let block = call.int("block_size", None)?;
     if block < 2 {
@@ -47,7 +47,7 @@ pub(crate) fn space_to_depth(builder: &mut Builder, call: &Call<'_>) -> Results 
 }
 
 /// Block extents with the pairs of padding or crops.
-fn blocks(builder: &Builder, call: &Call<'_>) -> Result<Vec<(i64, [i64; 2])>, crate::value::Why> {
+fn blocks(builder: &Builder<'_>, call: &Call<'_>) -> Result<Vec<(i64, [i64; 2])>, crate::value::Why> {
     let blocks = call.const_ints(builder, 1, "the block")?;
     let flat = call.const_ints(builder, 2, "the padding")?;
     let (pairs, rest) = flat.as_chunks::<2>();
@@ -65,7 +65,7 @@ fn blocks(builder: &Builder, call: &Call<'_>) -> Result<Vec<(i64, [i64; 2])>, cr
 }
 
 /// Pads, and moves the places within each block in front of the batch: `[n, h, w, c]` to `[bh bw n, h / bh, w / bw, c]`.
-pub(crate) fn space_to_batch(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn space_to_batch(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let blocks = blocks(builder, call)?;
@@ -109,7 +109,7 @@ pub(crate) fn space_to_batch(builder: &mut Builder, call: &Call<'_>) -> Results 
 }
 
 /// The inverse, with crops instead of padding.
-pub(crate) fn batch_to_space(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn batch_to_space(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let blocks = blocks(builder, call)?;

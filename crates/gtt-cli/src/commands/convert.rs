@@ -1,0 +1,73 @@
+//! `gtt convert`: a TensorFlow model as an ONNX model.
+
+use anyhow::bail;
+use gtt::{Checker, Event};
+
+use crate::Outcome;
+use crate::args::{Convert, Global};
+use crate::commands::transform::{
+    Run, check_output, check_skip, examine, external_data, finish, outcome, verify_options,
+};
+use crate::commands::{self, report};
+use crate::output::{self, Progress};
+
+pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
+    let mut transform = gtt::Transform::new(&args.passes)?;
+    check_skip(&transform, &args.skip)?;
+    if let Some(output) = &args.output {
+        if !output.extension().is_some_and(|extension| extension == "onnx" || extension == "gtt") {
+            bail!("cannot write `{}`: name an `.onnx` file (or `.gtt` for gtt's text form)", output.display());
+        }
+        check_output(output)?;
+    }
+    let source = commands::load(global, &commands::loader(&args.interface), &args.input)?;
+    let before = source.main_file_bytes()?;
+    let progress = Progress::start(global, "converting");
+    for pass in &args.skip {
+        transform = transform.skip(pass);
+    }
+    let observer = |event: Event<'_>| {
+        if let Event::Before { step, .. } = event {
+            progress.say(&step.to_string());
+        }
+        Ok(())
+    };
+    let mut convert = gtt::Convert::new().opset(args.opset).transform(transform.observer(observer));
+    if let Some(signature) = &args.signature {
+        convert = convert.signature(signature);
+    }
+    for shape in &args.interface.input_shapes {
+        convert = convert.input_shape(shape);
+    }
+    for (name, value) in &args.fix {
+        convert = convert.fix(name, value);
+    }
+    let optimized = source.convert(convert)?;
+    let (verification, bench) = if args.verify {
+        let options = verify_options(&args.feeding, &args.interface, Some(args.comparing));
+        examine(args.no_bench, &Checker::new(optimized.original(), &options)?, &optimized, &progress)?
+    } else {
+        (None, None)
+    };
+    let outcome = outcome(args.comparing, verification.as_ref());
+    let mut written = None;
+    if let Some(output) = &args.output
+        && (outcome == Outcome::Ok || args.force)
+    {
+        progress.say("writing");
+        written = Some(optimized.save_with(output, &external_data(args.external_data))?);
+    }
+    progress.say("measuring");
+    let files = args.output.as_deref().zip(written.as_ref());
+    let sizes = report::Sizes::of(&optimized, before, files, false)?;
+    drop(progress);
+    let output = args.output.clone();
+    let run = Run { optimized: &optimized, sizes, verification, first_changed: None, bench, written, output };
+    if args.json {
+        output::emit_json(&report::json(&run))?;
+    } else if !global.quiet {
+        output::emit(&report::text(&run, args.explain_declines, global))?;
+    }
+    // There is no telling the passes apart here: a lowered model can be written and transformed on its own.
+    finish(args.force, true, &run, outcome)
+}
