@@ -5,6 +5,7 @@
 mod arguments;
 mod bench;
 mod docs;
+mod gtt_oracle;
 mod idempotent;
 mod matrix;
 mod new_pass;
@@ -57,6 +58,8 @@ enum Task {
     Peers(peers::Peers),
     /// Run the cases that are traps for rewrites through ONNX Runtime, as we and the other optimizers transform them
     Matrix(matrix::Matrix),
+    /// Compare with the Graph Transform Tool itself: scenarios (xtask/scenarios) through both, the same graph or the same answers
+    GttOracle(gtt_oracle::GttOracle),
     /// Run every pass and preset on random graphs, under all contracts; says which rules rewrote something
     FuzzPasses {
         /// How many graphs, over all pipelines
@@ -160,6 +163,7 @@ fn run_task() -> Result<()> {
         }
         Task::Peers(task) => peers::run(&root, &task),
         Task::Matrix(task) => matrix::run(&root, &task),
+        Task::GttOracle(task) => gtt_oracle::run(&root, &task),
         Task::FuzzPasses { count, jobs, seed, pipeline } => {
             let mut command = Command::new("cargo");
             // Optimized like the engine below it, with assertions.
