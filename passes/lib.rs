@@ -11,6 +11,7 @@ pub mod bind_placeholder;
 pub mod convert_to_float16;
 pub mod drop_output;
 pub mod extract;
+pub mod flatten_atrous_conv;
 pub mod fold_batch_norms;
 pub mod fold_constants;
 pub mod fold_old_batch_norms;
@@ -25,6 +26,8 @@ pub mod fuse_matmul_and_add;
 pub mod fuse_pad_and_conv;
 pub mod fuse_pad_and_pool;
 pub mod fuse_qkv;
+pub mod fuse_resize_and_conv;
+pub mod fuse_resize_pad_and_conv;
 pub mod fuse_rms_norm;
 pub mod fuse_rotary_embedding;
 pub mod fuse_swish;
@@ -74,6 +77,7 @@ pub static PASSES: &[&PassInfo] = &[
     &convert_to_float16::PASS,
     &drop_output::PASS,
     &extract::PASS,
+    &flatten_atrous_conv::PASS,
     &fold_batch_norms::PASS,
     &fold_constants::PASS,
     &fold_old_batch_norms::PASS,
@@ -88,6 +92,8 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_pad_and_conv::PASS,
     &fuse_pad_and_pool::PASS,
     &fuse_qkv::PASS,
+    &fuse_resize_and_conv::PASS,
+    &fuse_resize_pad_and_conv::PASS,
     &fuse_rms_norm::PASS,
     &fuse_rotary_embedding::PASS,
     &fuse_swish::PASS,
@@ -146,7 +152,7 @@ pub static PRESETS: &[Preset] = &[
                    simplify_views simplify_transposes strip_unused_nodes \
                    merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
                    fuse_layer_norm fuse_rms_norm fuse_gelu fuse_hard_swish fuse_swish fuse_rotary_embedding fuse_attention \
-                   fold_batch_norms fuse_pad_and_conv fuse_pad_and_pool fuse_log_softmax simplify_arg_max \
+                   fold_batch_norms fuse_pad_and_conv(fused_op=false) fuse_pad_and_pool fuse_log_softmax simplify_arg_max \
                    fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_constant_operands merge_clips \
                    simplify_reductions simplify_shape_computations simplify_views simplify_transposes \
                    fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes }",

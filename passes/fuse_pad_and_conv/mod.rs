@@ -3,34 +3,56 @@
 use gtt_ir::{Attr, Dialect, NodeId, ValueId};
 use gtt_ops::views::onnx::{AutoPad, Conv, IntegerConv};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
-    require,
+    ArgError, Args, Decline, Error, Kind, NewNode, Numerics, Param, Pass, PassContext, PassInfo, Rewrite, Rule,
+    RuleContext, apply_rules, require,
 };
 
 use crate::support::constants;
 use crate::support::padding::SpatialPad;
 
+pub(crate) mod tensorflow;
+
+use tensorflow::{FusedConv, ZeroPadConv};
+
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_pad_into_conv"],
-    dialects: &[Dialect::Onnx],
+    params: &[Param {
+        default: Some("true"),
+        ..Param::new("fused_op", Kind::Bool, "TensorFlow: make FusedPadConv2D, which only CPUs run")
+    }],
+    numerics: FUSED,
     ..PassInfo::new(
         "fuse_pad_and_conv",
-        "move zero padding into the convolution that reads it",
+        "move padding into the convolution that reads it",
         include_str!("README.md"),
         build,
     )
 };
 
-fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(FusePadAndConv))
+/// The fused ops of TensorFlow sum in another order.
+pub(crate) const FUSED: Numerics = Numerics::Close { relative: 1e-4, absolute: 1e-5 };
+
+fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(FusePadAndConv { fused_op: args.bool("fused_op")? }))
 }
 
-struct FusePadAndConv;
+struct FusePadAndConv {
+    fused_op: bool,
+}
 
 impl Pass for FusePadAndConv {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&PadConv])
+        let mirror: &dyn Rule = &FusedConv { resize: false, pad: true };
+        match cx.dialect() {
+            Dialect::Onnx => apply_rules(cx, &[&PadConv]),
+            _ if self.fused_op => apply_rules(cx, &[mirror, &ZeroPadConv]),
+            _ => apply_rules(cx, &[&ZeroPadConv]),
+        }
+    }
+
+    fn numerics(&self, declared: Numerics) -> Numerics {
+        if self.fused_op { declared } else { Numerics::Exact }
     }
 }
 

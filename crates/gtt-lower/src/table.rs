@@ -6,7 +6,7 @@
 use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
-    boxes, control, conv, create, elementwise, functions, gather, layout, matmul, norm, pool, quantized, reduce,
+    boxes, control, conv, create, elementwise, functions, fused, gather, layout, matmul, norm, pool, quantized, reduce,
     resize, shape, slice, space,
 };
 use crate::value::{Val, Why};
@@ -98,6 +98,8 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("FusedBatchNorm", NORM, norm::fused_batch_norm),
     entry("FusedBatchNormV2", NORM, norm::fused_batch_norm),
     entry("FusedBatchNormV3", NORM, norm::fused_batch_norm),
+    entry("FusedPadConv2D", &["T", "mode", "strides", "padding"], fused::conv),
+    entry("FusedResizeAndPadConv2D", &["T", "resize_align_corners", "mode", "strides", "padding"], fused::conv),
     entry("Gather", &["Tparams", "Tindices", "validate_indices"], gather::gather),
     entry("GatherNd", &["Tparams", "Tindices", "bad_indices_policy"], gather::gather_nd),
     entry("GatherV2", &["Tparams", "Tindices", "Taxis", "batch_dims"], gather::gather),

@@ -6,6 +6,7 @@ pub(crate) mod conv;
 pub(crate) mod create;
 pub(crate) mod elementwise;
 pub(crate) mod functions;
+pub(crate) mod fused;
 pub(crate) mod gather;
 pub(crate) mod layout;
 pub(crate) mod matmul;
