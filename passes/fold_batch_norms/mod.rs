@@ -12,6 +12,7 @@ pub(crate) mod fold;
 pub(crate) mod norm;
 mod place;
 pub(crate) mod product;
+mod scaled;
 mod weights;
 
 use affine::Elementwise;

@@ -192,7 +192,7 @@ impl Product {
         let only = matches!(readers.next(), Some(Use::Operand { node, .. }) if *node == self.node);
         let shared = !only || readers.next().is_some();
         require!(!shared || weights.byte_len() <= MAX_COPY, "the weights are used elsewhere");
-        let scaled = super::weights::scaled(weights, layout, scale)?;
+        let scaled = super::scaled::scaled(weights, layout, scale)?;
         if shared {
             let copy = rewrite.constant_like(scaled, self.weights);
             return Ok(node.input_at(1, copy));

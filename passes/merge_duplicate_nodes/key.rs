@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use gtt_ir::{Attr, AttrEntry, Constant, DType, Domain, Node};
+use gtt_ir::{Attr, AttrEntry, Constant, DType, Domain, Node, Tensor};
 use rustc_hash::FxHasher;
 use smallvec::SmallVec;
 
@@ -25,24 +25,27 @@ impl ConstantKey {
         let mut hasher = FxHasher::default();
         if let Some(strings) = tensor.strings() {
             strings.hash(&mut hasher);
-        } else if let Some(element) = tensor.as_splat() {
-            sample(tensor.byte_len(), |at| element[at % element.len()], &mut hasher);
-        } else if let Some(bytes) = tensor.bytes() {
-            sample(bytes.len(), |at| bytes[at], &mut hasher);
+        } else {
+            sample(tensor, &mut hasher);
         }
         let device = constant.meta.as_ref().map(|meta| meta.node.device.clone()).unwrap_or_default();
         Self { dtype: tensor.dtype(), shape: tensor.shape().into(), device, sample: hasher.finish() }
     }
 }
 
-fn sample(length: usize, byte: impl Fn(usize) -> u8, hasher: &mut FxHasher) {
-    if length <= CHUNK * CHUNKS {
-        (0..length).for_each(|at| hasher.write_u8(byte(at)));
-        return;
-    }
-    let stride = (length - CHUNK) / (CHUNKS - 1);
-    for chunk in 0..CHUNKS {
-        (chunk * stride..chunk * stride + CHUNK).for_each(|at| hasher.write_u8(byte(at)));
+/// Bytes of a packed tensor, the same ones however it is held.
+fn sample(tensor: &Tensor, hasher: &mut FxHasher) {
+    let mut bytes = [0; CHUNK * CHUNKS];
+    let length = tensor.byte_len();
+    let sampled = &mut bytes[..length.min(CHUNK * CHUNKS)];
+    let copied = if length <= CHUNK * CHUNKS {
+        tensor.copy_to(0, sampled)
+    } else {
+        let stride = (length - CHUNK) / (CHUNKS - 1);
+        sampled.chunks_mut(CHUNK).enumerate().try_for_each(|(chunk, out)| tensor.copy_to(chunk * stride, out))
+    };
+    if copied.is_some() {
+        hasher.write(sampled);
     }
 }
 

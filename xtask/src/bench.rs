@@ -167,11 +167,10 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
 }
 
 fn encode(model: &Model) -> Result<Bytes> {
-    let parts = match model.dialect {
-        Dialect::Tf => gtt_tf::encode_graph_def(model)?,
-        _ => gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default())?.parts,
-    };
-    Ok(parts.concat().into())
+    Ok(match model.dialect {
+        Dialect::Tf => gtt_tf::encode_graph_def(model)?.concat().into(),
+        _ => gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default())?.to_bytes(),
+    })
 }
 
 fn decode(dialect: Dialect, bytes: Bytes, like: &Model) -> Result<Model> {

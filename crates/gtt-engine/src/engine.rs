@@ -24,20 +24,12 @@ impl ModelFile {
         Self { bytes, folder: None }
     }
 
-    /// A model given in parts, as an exporter writes it. Copies the parts into one piece unless there is only one.
-    pub fn from_parts(parts: &[Bytes]) -> Self {
-        match parts {
-            [only] => Self::new(only.clone()),
-            parts => Self::new(parts.concat().into()),
-        }
-    }
-
     /// A model of the ONNX dialect, exported with all of its data inside. Copies the weights once.
     pub fn export(model: &Model) -> Result<Self, EngineError> {
         let options = WriteOptions { external: ExternalData::Inline, limit: u64::MAX, ..WriteOptions::default() };
         let encoded = gtt_onnx::encode(model, &options)
             .map_err(|error| EngineError::Failed { stage: "export", message: error.to_string() })?;
-        Ok(Self::from_parts(&encoded.parts))
+        Ok(Self::new(encoded.to_bytes()))
     }
 
     /// The same model, with the folder that its external data is relative to.

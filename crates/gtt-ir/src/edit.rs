@@ -399,7 +399,9 @@ impl<'m> Editor<'m> {
     pub fn set_type(&mut self, value: ValueId, ty: Type) {
         let value = &mut self.touch().values[value];
         value.ty = ty;
-        value.info = None;
+        if !matches!(value.def, Def::Input { .. }) {
+            value.info = None;
+        }
     }
 
     /// Declares a type as read from the file, with its encoded message.

@@ -309,7 +309,8 @@ pub struct Value {
     pub name: Name,
     /// What the file declares about its type.
     pub ty: Type,
-    /// The encoded ONNX `ValueInfoProto` that `ty` was read from, written back while `ty` stays.
+    /// The encoded ONNX `ValueInfoProto` that `ty` was read from, written back while `ty` stays. An input keeps it for what it says
+    /// beside the type.
     pub info: Option<Bytes>,
     /// Where it comes from.
     pub def: Def,

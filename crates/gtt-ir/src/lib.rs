@@ -39,6 +39,7 @@ mod error;
 mod graph;
 mod id;
 mod op;
+mod recipe;
 mod tensor;
 pub mod text;
 pub mod traverse;
@@ -56,6 +57,7 @@ pub use graph::{
 };
 pub use id::{Arena, GraphId, Id, NodeId, ValueId};
 pub use op::{Domain, Op};
+pub use recipe::Recipe;
 pub use tensor::{Element, Encoded, Encoding, Tensor, TensorError};
 pub use types::{Dim, Shape, Type};
 pub use uses::ControlUses;

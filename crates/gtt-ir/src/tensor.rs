@@ -4,19 +4,20 @@
 //! slice of a mapped file and therefore unaligned: typed reads copy, and say so.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytemuck::Pod;
 use bytes::Bytes;
 use half::{bf16, f16};
-use rustc_hash::FxHasher;
 use smallvec::SmallVec;
 
+use crate::recipe::{Recipe, make_any};
 use crate::{DType, Type};
 
 #[cfg(target_endian = "big")]
 compile_error!("gtt reads little-endian constants in place");
+
+mod equal;
 
 /// Extents of a constant.
 type Extents = SmallVec<[usize; 4]>;
@@ -34,6 +35,7 @@ pub struct Tensor {
 enum Data {
     Packed(Bytes),
     Splat(Bytes),
+    Made(Arc<dyn Recipe>),
     Strings(Arc<[Bytes]>),
     Opaque,
 }
@@ -114,6 +116,15 @@ impl Tensor {
             return Err(TensorError::Length { dtype, shape: shape.to_vec(), expected, found: element.len() });
         }
         Ok(Self { dtype, shape: shape.into(), data: Data::Splat(element), encoded: None })
+    }
+
+    /// A tensor whose bytes are made whenever they are read; see [`Recipe`]. Types under 8 bit have no such form.
+    pub fn from_recipe(dtype: DType, shape: &[usize], recipe: Arc<dyn Recipe>) -> Result<Self, TensorError> {
+        packed_len(dtype, shape)?;
+        if dtype.bits() < 8 {
+            return Err(TensorError::NoSize(dtype));
+        }
+        Ok(Self { dtype, shape: shape.into(), data: Data::Made(recipe), encoded: None })
     }
 
     /// A tensor of strings, one a element.
@@ -213,6 +224,7 @@ impl Tensor {
         match &self.data {
             Data::Packed(bytes) => bytes.len(),
             Data::Splat(element) => element.len().saturating_mul(self.len()),
+            Data::Made(_) => (self.dtype.bits() / 8).saturating_mul(self.len()),
             Data::Strings(strings) => strings.iter().map(Bytes::len).sum(),
             Data::Opaque => self.encoded.as_ref().map_or(0, |encoded| encoded.bytes.len()),
         }
@@ -226,13 +238,52 @@ impl Tensor {
         }
     }
 
-    /// The packed little-endian bytes: shared, but a splat is written out. `None` for strings and opaque constants.
+    /// The packed little-endian bytes: shared, but a splat is written out and a recipe followed. `None` for strings and opaque
+    /// constants.
     pub fn bytes(&self) -> Option<Bytes> {
         match &self.data {
             Data::Packed(bytes) => Some(bytes.clone()),
             Data::Splat(element) => Some(element.repeat(self.len()).into()),
+            Data::Made(recipe) => {
+                let mut bytes = vec![0; self.byte_len()];
+                recipe.make(0, &mut bytes);
+                Some(bytes.into())
+            }
             Data::Strings(_) | Data::Opaque => None,
         }
+    }
+
+    /// The packed little-endian bytes, where they lie somewhere.
+    pub fn stored(&self) -> Option<&Bytes> {
+        match &self.data {
+            Data::Packed(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// How the bytes are made, if they are.
+    pub fn recipe(&self) -> Option<&Arc<dyn Recipe>> {
+        match &self.data {
+            Data::Made(recipe) => Some(recipe),
+            _ => None,
+        }
+    }
+
+    /// Copies packed bytes from `at` on, without making the others. `None` for strings and opaque constants, and beyond the end.
+    pub fn copy_to(&self, at: usize, out: &mut [u8]) -> Option<()> {
+        if at.checked_add(out.len())? > self.byte_len() {
+            return None;
+        }
+        match &self.data {
+            Data::Packed(bytes) => out.copy_from_slice(&bytes[at..at + out.len()]),
+            Data::Splat(element) => {
+                let pattern = element.iter().cycle().skip(at % element.len());
+                out.iter_mut().zip(pattern).for_each(|(out, byte)| *out = *byte);
+            }
+            Data::Made(recipe) => make_any(&**recipe, self.dtype.bits() / 8, at, out),
+            Data::Strings(_) | Data::Opaque => return None,
+        }
+        Some(())
     }
 
     /// The one element that all elements equal, if the tensor is held that way.
@@ -259,7 +310,8 @@ impl Tensor {
         match &self.data {
             Data::Packed(bytes) => Some(bytemuck::pod_collect_to_vec(bytes)),
             Data::Splat(element) => Some(vec![bytemuck::pod_read_unaligned(element); self.len()]),
-            _ => None,
+            Data::Made(_) => Some(bytemuck::pod_collect_to_vec(&self.bytes()?)),
+            Data::Strings(_) | Data::Opaque => None,
         }
     }
 
@@ -315,56 +367,6 @@ impl Tensor {
             return None;
         }
         Some(Self { dtype: self.dtype, shape: shape.into(), data: self.data.clone(), encoded: None })
-    }
-
-    /// A hash of type, shape and content, the same for equal tensors whatever their form. Reads every byte, but of a splat one
-    /// element.
-    pub fn content_hash(&self) -> u64 {
-        let mut hasher = FxHasher::default();
-        self.dtype.hash(&mut hasher);
-        self.shape.hash(&mut hasher);
-        match (&self.data, &self.encoded) {
-            (Data::Strings(strings), _) => strings.hash(&mut hasher),
-            (Data::Opaque, Some(encoded)) => encoded.bytes.hash(&mut hasher),
-            (Data::Splat(element), _) => hasher.write(element),
-            (Data::Packed(bytes), _) => match equal_element(self.dtype, bytes) {
-                Some(element) => hasher.write(element),
-                None => hasher.write(bytes),
-            },
-            (Data::Opaque, None) => {}
-        }
-        hasher.finish()
-    }
-}
-
-/// The element that all elements equal; not looked for below 8 bit, where there is no splat form.
-fn equal_element(dtype: DType, bytes: &[u8]) -> Option<&[u8]> {
-    let size = dtype.bits() / 8;
-    if size == 0 || bytes.len() < size {
-        return None;
-    }
-    let first = &bytes[..size];
-    bytes.chunks_exact(size).all(|element| element == first).then_some(first)
-}
-
-impl PartialEq for Tensor {
-    fn eq(&self, other: &Self) -> bool {
-        if self.dtype != other.dtype || self.shape != other.shape {
-            return false;
-        }
-        match (&self.data, &other.data) {
-            (Data::Strings(a), Data::Strings(b)) => a == b,
-            (Data::Opaque, Data::Opaque) => match (&self.encoded, &other.encoded) {
-                (Some(a), Some(b)) => a.encoding == b.encoding && a.bytes == b.bytes,
-                _ => false,
-            },
-            (Data::Splat(a), Data::Splat(b)) => a == b || self.is_empty(),
-            (Data::Packed(a), Data::Splat(b)) | (Data::Splat(b), Data::Packed(a)) => {
-                a.chunks(b.len()).all(|chunk| chunk == b)
-            }
-            (Data::Packed(a), Data::Packed(b)) => (a.as_ptr() == b.as_ptr() && a.len() == b.len()) || a == b,
-            _ => false,
-        }
     }
 }
 

@@ -25,6 +25,7 @@
 mod decode;
 mod detect;
 mod dtype;
+mod elements;
 mod encode;
 mod envelope;
 mod error;
@@ -42,7 +43,7 @@ pub use dtype::{from_code as dtype_from_code, to_code as dtype_to_code};
 pub use encode::{DataFile, Encoded, ExternalData, MODEL_LIMIT, WriteOptions, encode};
 pub use error::{Error, ErrorKind};
 pub use file::{Written, read, write};
-pub use gtt_wire::Durability;
+pub use gtt_wire::{Durability, Part};
 
 /// Reads a model from memory; constants share `content`. External data is looked for in `folder`.
 pub fn decode(content: Bytes, folder: Option<&Path>) -> Result<Model, Error> {

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use crate::decode::external::{ExternalFiles, Reference};
 use crate::dtype::{from_code, to_code};
+use crate::elements;
 use crate::error::{Error, Result, Within as _};
 use crate::types::{bytes, text};
 
@@ -239,10 +240,8 @@ pub(crate) fn write(writer: &mut Writer, name: &str, tensor: &Tensor, placement:
         _ => None,
     };
     if external.is_none() && tensor.strings().is_none() {
-        let Some(content) = tensor.bytes() else {
-            return Err(Error::unsupported("a constant whose elements cannot be read"));
-        };
-        writer.bytes(9, &content);
+        elements::write(writer, 9, tensor)
+            .ok_or_else(|| Error::unsupported("a constant whose elements cannot be read"))?;
     }
     // Doc strings, metadata and what later versions add.
     let kept = |field: &Field<&[u8]>| field.tag == 12 || field.tag > 14;

@@ -3,25 +3,42 @@
 //! Small parts go out in vectored writes. Large slices of a mapped file are copied by the kernel from file to file, which takes
 //! less than half the time of writing them from the map, whose pages would all have to be looked up first. Small parts between
 //! two slices that stand in the source just so are not written but copied along: a model nobody changed is one copy, as fast as
-//! `cp`, and shares its blocks where the file system can.
+//! `cp`, and shares its blocks where the file system can. Parts that are made on the way are made by other threads meanwhile.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Write as _};
 
-use bytes::Bytes;
+use crate::making::{Made, while_making};
+use crate::part::Part;
 
 /// Parts handed to one system call.
 const SLICES: usize = 512;
 
 /// Writes all parts; returns their length.
-pub(crate) fn write_parts(file: &mut File, parts: &[Bytes]) -> io::Result<u64> {
-    #[cfg(target_os = "linux")]
-    linux::write(file, parts)?;
-    #[cfg(not(target_os = "linux"))]
-    for group in parts.chunks(SLICES) {
-        write_slices(file, &mut group.iter().map(|part| part.as_ref()).collect())?;
-    }
+pub(crate) fn write_parts(file: &mut File, parts: &[Part]) -> io::Result<u64> {
+    while_making(parts, |made| write(file, parts, made))?;
     Ok(parts.iter().map(|part| part.len() as u64).sum())
+}
+
+#[cfg(target_os = "linux")]
+use linux::write;
+
+#[cfg(not(target_os = "linux"))]
+fn write(file: &mut File, parts: &[Part], mut made: Made<'_>) -> io::Result<()> {
+    let mut slices = Vec::new();
+    for part in parts {
+        match part {
+            Part::Stored(bytes) => slices.push(bytes.as_ref()),
+            Part::Made(make) => {
+                write_slices(file, &mut slices)?;
+                made.write_part(make.size(), |bytes| file.write_all(bytes))?;
+            }
+        }
+        if slices.len() == SLICES {
+            write_slices(file, &mut slices)?;
+        }
+    }
+    write_slices(file, &mut slices)
 }
 
 /// Writes the slices and forgets them.
@@ -42,13 +59,11 @@ fn write_slices(file: &mut File, slices: &mut Vec<&[u8]>) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::File;
-    use std::io;
+    use std::io::{self, Write as _};
     use std::os::unix::fs::FileExt;
     use std::sync::Arc;
 
-    use bytes::Bytes;
-
-    use super::{SLICES, write_slices};
+    use super::{Made, Part, SLICES, write_slices};
     use crate::map::origin;
 
     /// Slices of a map from this size are copied from file to file.
@@ -65,11 +80,20 @@ mod linux {
         parts: Vec<&'p [u8]>,
     }
 
-    pub(super) fn write(file: &mut File, parts: &[Bytes]) -> io::Result<()> {
+    pub(super) fn write(file: &mut File, parts: &[Part], mut made: Made<'_>) -> io::Result<()> {
         // Small parts that nobody has written yet: they follow the run, if there is one.
         let mut small: Vec<&[u8]> = Vec::new();
         let mut run: Option<Run<'_>> = None;
         for part in parts {
+            let part = match part {
+                Part::Stored(bytes) => bytes,
+                Part::Made(make) => {
+                    copy(file, run.take())?;
+                    write_slices(file, &mut small)?;
+                    made.write_part(make.size(), |bytes| file.write_all(bytes))?;
+                    continue;
+                }
+            };
             let mapped = if part.len() >= COPY_FROM { origin(part) } else { None };
             let Some((source, at)) = mapped else {
                 small.push(part);

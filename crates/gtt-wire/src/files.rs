@@ -4,11 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-
 use crate::Error;
 use crate::copy::write_parts;
 use crate::map::is_mapped;
+use crate::part::Part;
 
 /// When a finished file must be on the disk before it takes the old one's place.
 ///
@@ -32,12 +31,18 @@ pub enum Durability {
 /// Whatever goes wrong, the old file stays and no temporary file is left. The parts may be slices of the very file that is
 /// replaced. A replaced file's permissions are kept, a link is followed and its target replaced; devices and pipes are
 /// written straight.
-pub fn write_atomically(path: &Path, parts: &[Bytes]) -> Result<u64, Error> {
+pub fn write_atomically<P>(path: &Path, parts: &[P]) -> Result<u64, Error>
+where
+    for<'p> Part: From<&'p P>,
+{
     write_atomically_with(path, parts, Durability::default())
 }
 
 /// [`write_atomically`] with a say in durability.
-pub fn write_atomically_with(path: &Path, parts: &[Bytes], durability: Durability) -> Result<u64, Error> {
+pub fn write_atomically_with<P>(path: &Path, parts: &[P], durability: Durability) -> Result<u64, Error>
+where
+    for<'p> Part: From<&'p P>,
+{
     Staged::write(path, parts, durability)?.commit()
 }
 
@@ -54,7 +59,11 @@ pub struct Staged {
 
 impl Staged {
     /// Writes the parts to a temporary file beside `path`; see [`write_atomically`].
-    pub fn write(path: &Path, parts: &[Bytes], durability: Durability) -> Result<Self, Error> {
+    pub fn write<P>(path: &Path, parts: &[P], durability: Durability) -> Result<Self, Error>
+    where
+        for<'p> Part: From<&'p P>,
+    {
+        let parts: Vec<Part> = parts.iter().map(Part::from).collect();
         let fail = |error| Error::new("write", path, error);
         let target = resolve(path).map_err(fail)?;
         let replaced = fs::metadata(&target).ok();
@@ -63,11 +72,11 @@ impl Staged {
         }
         if replaced.as_ref().is_some_and(|metadata| !metadata.is_file()) {
             let mut file = File::options().write(true).open(&target).map_err(fail)?;
-            let written = write_parts(&mut file, parts).map_err(fail)?;
+            let written = write_parts(&mut file, &parts).map_err(fail)?;
             return Ok(Self { temporary: None, target, written, is_synced: true });
         }
         let mut temporary = temporary_in(parent(&target)).map_err(fail)?;
-        let written = write_parts(temporary.as_file_mut(), parts).map_err(fail)?;
+        let written = write_parts(temporary.as_file_mut(), &parts).map_err(fail)?;
         if let Some(metadata) = &replaced {
             temporary.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
         }
@@ -118,10 +127,14 @@ pub(crate) fn parent(path: &Path) -> &Path {
 
 /// Writes a file that is not there yet: for filling the folder of [`write_folder_atomically`](crate::write_folder_atomically).
 /// As it replaces nothing, only [`Durability::Synced`] waits for the disk.
-pub fn write_new(path: &Path, parts: &[Bytes], durability: Durability) -> Result<u64, Error> {
+pub fn write_new<P>(path: &Path, parts: &[P], durability: Durability) -> Result<u64, Error>
+where
+    for<'p> Part: From<&'p P>,
+{
+    let parts: Vec<Part> = parts.iter().map(Part::from).collect();
     let fail = |error| Error::new("write", path, error);
     let mut file = File::create_new(path).map_err(fail)?;
-    let written = write_parts(&mut file, parts).map_err(fail)?;
+    let written = write_parts(&mut file, &parts).map_err(fail)?;
     if durability == Durability::Synced {
         file.sync_data().map_err(fail)?;
     }
@@ -157,6 +170,8 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::map_file;
 
@@ -204,12 +219,46 @@ mod tests {
     }
 
     #[test]
+    fn what_is_made_on_the_way_arrives_between_what_is_there() {
+        /// Bytes that depend on their position.
+        struct Count(usize);
+        impl crate::Make for Count {
+            fn size(&self) -> usize {
+                self.0
+            }
+
+            fn make(&self, at: usize, out: &mut [u8]) {
+                out.iter_mut().enumerate().for_each(|(index, byte)| *byte = ((at + index) % 251) as u8);
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content: Vec<u8> = (0..300_000u32).map(|n| (n % 241) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        let map = map_file(&path).unwrap();
+        let made = |size| Part::Made(std::sync::Arc::new(Count(size)));
+        let stored = |bytes: Bytes| Part::Stored(bytes);
+        let parts = [
+            stored(Bytes::from_static(b"head")),
+            made(5_000_000),
+            stored(map.slice(100..200_100)),
+            made(7),
+            made(0),
+            stored(Bytes::from_static(b"tail")),
+            made(1 << 20),
+        ];
+        let expected = Part::concat(&parts);
+        assert_eq!(write_atomically(&path, &parts).unwrap(), expected.len() as u64);
+        assert!(fs::read(&path).unwrap() == expected);
+    }
+
+    #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("taken");
         fs::create_dir(&path).unwrap();
         assert!(write_atomically(&path, &[Bytes::from_static(b"x")]).is_err());
-        assert!(write_atomically(&folder.path().join("none/file"), &[]).is_err());
+        assert!(write_atomically::<Part>(&folder.path().join("none/file"), &[]).is_err());
         assert_eq!(entries(folder.path()), 1);
     }
 
@@ -223,10 +272,10 @@ mod tests {
         fs::write(&path, b"").unwrap();
         let usual = mode(&path);
         let new = folder.path().join("new");
-        write_atomically(&new, &[]).unwrap();
+        write_atomically::<Part>(&new, &[]).unwrap();
         assert_eq!(mode(&new), usual);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        write_atomically(&path, &[]).unwrap();
+        write_atomically::<Part>(&path, &[]).unwrap();
         assert_eq!(mode(&path), 0o640);
     }
 

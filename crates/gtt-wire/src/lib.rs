@@ -5,7 +5,7 @@
 //! rest as it was, so that nothing gets lost on the way through.
 //!
 //! Writing: [`Writer`] collects small fields in a buffer and holds large payloads as shared parts; [`write_atomically`] puts the
-//! parts into a temporary file and renames it into place.
+//! parts into a temporary file and renames it into place. A payload may also be made only while it is written ([`Make`]).
 //!
 //! Broken input never panics here: every length is checked against what is there before it is used.
 
@@ -14,7 +14,9 @@ mod error;
 mod fields;
 mod files;
 mod folder;
+mod making;
 mod map;
+mod part;
 mod repeated;
 mod scratch;
 mod writer;
@@ -24,6 +26,7 @@ pub use fields::{Field, FieldValue, Fields, SliceFields};
 pub use files::{Durability, Staged, write_atomically, write_atomically_with, write_new};
 pub use folder::write_folder_atomically;
 pub use map::{is_of_file, map_file};
+pub use part::{Make, Part};
 pub use repeated::{Fixed, bools, f32s, f64s, i32s, i64s, varints};
 pub use scratch::Scratch;
 pub use writer::{SHARED_FROM, Writer};

@@ -1,6 +1,10 @@
 //! The part writer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+
+use crate::part::{Make, Part};
 
 /// Payloads of at least this many bytes are held as shared parts; smaller ones are copied into the buffer.
 pub const SHARED_FROM: usize = 4096;
@@ -10,7 +14,7 @@ pub const SHARED_FROM: usize = 4096;
 pub struct Writer {
     buffer: Vec<u8>,
     /// Shared payloads with the buffer offset that they go before, ascending.
-    shared: Vec<(usize, Bytes)>,
+    shared: Vec<(usize, Part)>,
     shared_len: u64,
 }
 
@@ -77,6 +81,13 @@ impl Writer {
         self.raw(payload);
     }
 
+    /// Bytes that are made on demand, unless they are few.
+    pub fn made(&mut self, tag: u32, payload: Arc<dyn Make>) {
+        self.put_key(tag, 2);
+        self.put_varint(payload.size() as u64);
+        self.part(&Part::Made(payload));
+    }
+
     /// Bytes or an encoded message, copied.
     pub fn slice(&mut self, tag: u32, payload: &[u8]) {
         self.put_key(tag, 2);
@@ -136,9 +147,30 @@ impl Writer {
         if fields.len() < SHARED_FROM {
             self.buffer.extend_from_slice(fields);
         } else {
-            self.shared.push((self.buffer.len(), fields.clone()));
-            self.shared_len += fields.len() as u64;
+            self.share(fields.into());
         }
+    }
+
+    fn part(&mut self, part: &Part) {
+        match part {
+            Part::Stored(bytes) => self.raw(bytes),
+            Part::Made(make) if make.size() < SHARED_FROM => {
+                let at = self.buffer.len();
+                self.buffer.resize(at + make.size(), 0);
+                make.make(0, &mut self.buffer[at..]);
+            }
+            Part::Made(_) => self.share(part.clone()),
+        }
+    }
+
+    fn share(&mut self, part: Part) {
+        self.shared_len += part.len() as u64;
+        self.shared.push((self.buffer.len(), part));
+    }
+
+    /// Everything that another writer has.
+    pub fn append(&mut self, other: Writer) {
+        other.into_stream().iter().for_each(|part| self.part(part));
     }
 
     /// Fields that are encoded already, key included, copied.
@@ -170,32 +202,32 @@ impl Writer {
         }
     }
 
-    /// Everything written, in order. Large payloads are the shared bytes themselves.
+    /// Everything written, in order. Large payloads are the shared bytes themselves; what is made on demand is made now.
     pub fn into_parts(self) -> Vec<Bytes> {
+        self.into_stream().iter().map(Part::bytes).collect()
+    }
+
+    /// Everything written, in order. Large payloads are the shared bytes themselves, or made when they are written.
+    pub fn into_stream(self) -> Vec<Part> {
         let buffer = Bytes::from(self.buffer);
         let mut parts = Vec::with_capacity(self.shared.len() * 2 + 1);
         let mut from = 0;
         for (at, payload) in self.shared {
             if at > from {
-                parts.push(buffer.slice(from..at));
+                parts.push(buffer.slice(from..at).into());
             }
             from = at;
             parts.push(payload);
         }
         if from < buffer.len() {
-            parts.push(buffer.slice(from..));
+            parts.push(buffer.slice(from..).into());
         }
         parts
     }
 
     /// Everything written as one piece: copies the shared payloads.
     pub fn into_bytes(self) -> Bytes {
-        let parts = self.into_parts();
-        match parts.as_slice() {
-            [] => Bytes::new(),
-            [only] => only.clone(),
-            _ => parts.concat().into(),
-        }
+        Part::concat(&self.into_stream())
     }
 }
 

@@ -244,7 +244,7 @@ impl Side {
 }
 
 fn onnx_file(model: &Model) -> Result<ModelFile, Error> {
-    Ok(ModelFile::from_parts(&crate::save::onnx_parts(model)?))
+    Ok(ModelFile::new(crate::save::onnx_bytes(model)?))
 }
 
 /// Writes a model to bytes, so that what is run is what the exporter made.

@@ -63,6 +63,7 @@ pub use gtt_rewrite::{
     Error as PassError, Event, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,
     StepReport, Synonym,
 };
+pub use gtt_wire::Part;
 pub use interface::{Interface, likely_interface};
 pub use load::{Loader, SignatureSummary, Source, main_file_bytes, nodes};
 pub use save::{ExternalData, SaveOptions, Saved};

@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use gtt_ir::text::PrintOptions;
 use gtt_ir::{Dialect, Model};
+use gtt_wire::Part;
 use serde::Serialize;
 
 use crate::format::for_output;
@@ -91,22 +92,27 @@ fn wrong_dialect(model: &Model, format: Format) -> Error {
     Error::new(ErrorKind::Unsupported, format!("a model written in {ops} ops cannot be saved as {format}"))
 }
 
-/// The content of the model's file in a format, then that of its data files. Constants stay shared parts.
-pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Bytes>, Error> {
+/// The content of the model's file in a format, then that of its data files. Constants stay shared parts, or are made when they
+/// are written.
+pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Part>, Error> {
     match (format, model.dialect) {
         (Format::Text, _) => {
             let text = gtt_ir::text::print_with(model, &PrintOptions::default().inline(usize::MAX));
-            Ok(vec![text.into()])
+            Ok(vec![Bytes::from(text).into()])
         }
         (Format::Onnx, Dialect::Onnx) => {
             let encoded = gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default())?;
             Ok(encoded.parts.into_iter().chain(encoded.data_files.into_iter().flat_map(|file| file.parts)).collect())
         }
-        (Format::SavedModel, Dialect::Tf) => Ok(gtt_tf::encode(model, &gtt_tf::WriteOptions::default())?),
-        (Format::GraphDef, Dialect::Tf) => Ok(gtt_tf::encode_graph_def(model)?),
-        (Format::GraphDefText, Dialect::Tf) => Ok(gtt_tf::encode_pbtxt(model)?),
+        (Format::SavedModel, Dialect::Tf) => Ok(stored(gtt_tf::encode(model, &gtt_tf::WriteOptions::default())?)),
+        (Format::GraphDef, Dialect::Tf) => Ok(stored(gtt_tf::encode_graph_def(model)?)),
+        (Format::GraphDefText, Dialect::Tf) => Ok(stored(gtt_tf::encode_pbtxt(model)?)),
         (format, _) => Err(wrong_dialect(model, format)),
     }
+}
+
+fn stored(parts: Vec<Bytes>) -> Vec<Part> {
+    parts.into_iter().map(Part::Stored).collect()
 }
 
 /// Constants smaller than this stay in the model when the others go outside: as ONNX's own tools do it.
@@ -135,6 +141,6 @@ fn write_onnx(model: &Model, path: &Path, data: ExternalData) -> Result<u64, Err
 
 /// An ONNX model as one piece for an engine, external data inside.
 #[cfg(feature = "tract")]
-pub(crate) fn onnx_parts(model: &Model) -> Result<Vec<Bytes>, Error> {
-    Ok(gtt_onnx::encode(model, &onnx_options(gtt_onnx::ExternalData::Inline))?.parts)
+pub(crate) fn onnx_bytes(model: &Model) -> Result<Bytes, Error> {
+    Ok(gtt_onnx::encode(model, &onnx_options(gtt_onnx::ExternalData::Inline))?.to_bytes())
 }

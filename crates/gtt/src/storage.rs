@@ -41,11 +41,12 @@ impl<E: Evaluator> Evaluator for Stored<E> {
         if tensor.encoded().is_some() || length < LARGE {
             return tensor;
         }
-        let Some(bytes) = tensor.bytes().filter(|bytes| !gtt_wire::is_of_file(bytes)) else { return tensor };
+        // What is made when it is written waits nowhere.
+        let Some(bytes) = tensor.stored().filter(|bytes| !gtt_wire::is_of_file(bytes)) else { return tensor };
         if self.in_memory.fetch_add(length, Ordering::Relaxed) + length <= IN_MEMORY {
             return tensor;
         }
-        let stored = self.scratch.keep(&bytes).inspect_err(|error| tracing::warn!(%error, "no temporary file"));
+        let stored = self.scratch.keep(bytes).inspect_err(|error| tracing::warn!(%error, "no temporary file"));
         let kept = stored.ok().and_then(|bytes| Tensor::from_bytes(tensor.dtype(), tensor.shape(), bytes).ok());
         kept.unwrap_or(tensor)
     }

@@ -163,8 +163,8 @@ impl Optimized {
     }
 
     /// The content of the model's file as it would be written: `saved_model.pb` for a SavedModel. For ONNX, external data
-    /// follows. Constants are shared.
-    pub fn encode(&self) -> Result<Vec<bytes::Bytes>, Error> {
+    /// follows. Constants are shared, or made when they are written.
+    pub fn encode(&self) -> Result<Vec<crate::Part>, Error> {
         crate::save::encode(&self.model, self.format())
     }
 

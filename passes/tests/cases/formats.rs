@@ -18,7 +18,7 @@ impl Codec for Onnx {
 
     fn round_trip(&self, model: &Model) -> Result<Model, String> {
         let encoded = gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default()).map_err(|error| error.to_string())?;
-        gtt_onnx::decode(joined(&encoded.parts), None).map_err(|error| error.to_string())
+        gtt_onnx::decode(encoded.to_bytes(), None).map_err(|error| error.to_string())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use bytes::Bytes;
-use gtt::{BenchReport, Optimized, Saved, StepOutcome, StepReport, Verdict, Verification};
+use gtt::{BenchReport, Optimized, Part, Saved, StepOutcome, StepReport, Verdict, Verification};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -45,12 +45,15 @@ impl Sizes {
         written: Option<(&Path, &Saved)>,
         gzip: bool,
     ) -> anyhow::Result<Self> {
+        let before_main = Part::from(before_main);
         let report = optimized.report();
         let original = optimized.original();
         let before = original.stored_bytes();
         let (after, after_main) = match written {
             // What went to a pipe or device cannot be read back.
-            Some((path, saved)) if path.is_file() || path.is_dir() => (saved.bytes, vec![gtt::main_file_bytes(path)?]),
+            Some((path, saved)) if path.is_file() || path.is_dir() => {
+                (saved.bytes, vec![gtt::main_file_bytes(path)?.into()])
+            }
             Some((_, saved)) => (saved.bytes, optimized.encode()?),
             None => {
                 let parts = optimized.encode()?;
@@ -62,7 +65,7 @@ impl Sizes {
                 (encoded + rest, parts)
             }
         };
-        let small = |parts: &[Bytes]| parts.iter().map(|part| part.len() as u64).sum::<u64>() <= GZIP_LIMIT;
+        let small = |parts: &[Part]| parts.iter().map(|part| part.len() as u64).sum::<u64>() <= GZIP_LIMIT;
         let gzip = if gzip || small(std::slice::from_ref(&before_main)) && small(&after_main) {
             let (before, after) = std::thread::scope(|scope| {
                 let before = scope.spawn(|| compressed(std::slice::from_ref(&before_main)));
@@ -84,7 +87,7 @@ impl Sizes {
 }
 
 /// Size after gzip at its usual level; nothing is kept.
-fn compressed(parts: &[Bytes]) -> std::io::Result<u64> {
+fn compressed(parts: &[Part]) -> std::io::Result<u64> {
     struct Counter(u64);
     impl std::io::Write for Counter {
         fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
@@ -97,7 +100,7 @@ fn compressed(parts: &[Bytes]) -> std::io::Result<u64> {
     }
     let mut encoder = flate2::write::GzEncoder::new(Counter(0), flate2::Compression::default());
     for part in parts {
-        encoder.write_all(part)?;
+        encoder.write_all(&part.bytes())?;
     }
     Ok(encoder.finish()?.0)
 }

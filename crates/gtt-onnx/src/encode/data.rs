@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use gtt_ir::{Attr, Def, Encoding, Model, Tensor};
-use gtt_wire::SliceFields;
+use gtt_wire::{Part, SliceFields};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{DataFile, ExternalData};
 use crate::decode::external::{ExternalFile, Reference};
+use crate::elements;
 use crate::envelope::OnnxEnvelope;
 use crate::error::Result;
 use crate::tensor_proto::Placement;
@@ -49,7 +50,7 @@ pub(crate) struct Beside {
 
 #[derive(Default)]
 struct Layout {
-    parts: Vec<Bytes>,
+    parts: Vec<Part>,
     length: u64,
     /// The file this is an exact copy of.
     copy_of: Option<PathBuf>,
@@ -84,7 +85,7 @@ impl<'m> DataFiles<'m> {
                 {
                     files.verbatim.insert(location);
                     let copy = Layout {
-                        parts: vec![file.content.clone()],
+                        parts: vec![file.content.clone().into()],
                         length: file.content.len() as u64,
                         copy_of: Some(file.path.clone()),
                     };
@@ -122,10 +123,12 @@ impl<'m> DataFiles<'m> {
             }
             _ => None,
         };
-        let (Some(location), Some(content)) = (location, tensor.bytes()) else { return with(Placement::Inline) };
+        let (Some(location), Some(content)) = (location, elements::part(tensor)) else {
+            return with(Placement::Inline);
+        };
         let length = content.len() as u64;
-        let key = (content.as_ptr() as usize, content.len());
-        if let Some((location, offset)) = self.placed.get(&key) {
+        let place = elements::place_of(tensor);
+        if let Some((location, offset)) = place.and_then(|place| self.placed.get(&place)) {
             return with(Placement::External { location, offset: *offset, length });
         }
         let file = self.files.entry(location.clone()).or_default();
@@ -133,12 +136,14 @@ impl<'m> DataFiles<'m> {
         let align = if content.len() >= ALIGN_LARGE_FROM { 4096 } else { 64 };
         let padding = file.length.next_multiple_of(align) - file.length;
         if padding > 0 {
-            file.parts.push(Bytes::from_static(&ZEROS).slice(..padding as usize));
+            file.parts.push(Bytes::from_static(&ZEROS).slice(..padding as usize).into());
         }
         let offset = file.length + padding;
         file.length = offset + length;
         file.parts.push(content);
-        self.placed.insert(key, (location.clone(), offset));
+        if let Some(place) = place {
+            self.placed.insert(place, (location.clone(), offset));
+        }
         with(Placement::External { location: &location, offset, length })
     }
 

@@ -70,17 +70,18 @@ impl<'m> Encoder<'m> {
         rest.before(writer, 11);
         for port in graph.inputs() {
             let value = graph.value(port.value);
-            info(writer, 11, names.of(graph, port.value), value)?;
+            match &value.info {
+                Some(message) if value_info(message)?.1 != value.ty => {
+                    retyped_info(writer, 11, names.of(graph, port.value), value, message)?;
+                }
+                _ => info(writer, 11, names.of(graph, port.value), value)?,
+            }
         }
         let layout = self.layout(id);
         for (port, name) in graph.outputs().iter().zip(&names.outputs) {
             let value = graph.value(port.value);
-            let mut declared = layout.and_then(|layout| layout.outputs.get(&port.name));
-            if graph.is_redeclared() && value.ty != Type::Unknown {
-                let same = |info: &&OutputInfo| value_info(&info.message).is_ok_and(|(_, ty)| ty == value.ty);
-                declared = declared.filter(same);
-            }
-            output_info(writer, name, value, declared)?;
+            let declared = layout.and_then(|layout| layout.outputs.get(&port.name));
+            output_info(writer, name, value, declared, graph.is_redeclared())?;
         }
         self.value_info(writer, 13, id, &names)?;
         rest.before(writer, 15);
@@ -241,7 +242,7 @@ impl<'m> Encoder<'m> {
         }
         rest.before(writer, 4);
         writer.str(4, &parts.op.name);
-        writer.message(5, |writer| value.into_parts().iter().for_each(|part| writer.raw(part)));
+        writer.message(5, |writer| writer.append(value));
         for entry in attrs.into_iter().flat_map(Attrs::iter) {
             self.attribute(writer, 5, entry, around)?;
         }
@@ -350,6 +351,20 @@ fn info(writer: &mut Writer, tag: u32, name: &str, value: &Value) -> Result<()> 
     Ok(())
 }
 
+/// Writes the `ValueInfoProto` of a value that has another type than the message it was read from: doc string and metadata stay.
+fn retyped_info(writer: &mut Writer, tag: u32, name: &str, value: &Value, message: &[u8]) -> Result<()> {
+    writer.try_message(tag, |writer| {
+        write_value_info(writer, name, &value.ty);
+        for field in SliceFields::new(message) {
+            let field = field?;
+            if field.tag > 2 {
+                writer.raw_slice(field.raw);
+            }
+        }
+        Ok(())
+    })
+}
+
 fn has_name(info: &[u8], name: &str) -> Result<bool> {
     let mut found = "";
     for field in SliceFields::new(info) {
@@ -362,12 +377,19 @@ fn has_name(info: &[u8], name: &str) -> Result<bool> {
 }
 
 /// Writes the `ValueInfoProto` of an output. What the file declares is the interface, so it stays unless the value is known to be
-/// something else.
-fn output_info(writer: &mut Writer, name: &Name, value: &Value, declared: Option<&OutputInfo>) -> Result<()> {
+/// something else, or the outputs are declared anew.
+fn output_info(
+    writer: &mut Writer,
+    name: &Name,
+    value: &Value,
+    declared: Option<&OutputInfo>,
+    anew: bool,
+) -> Result<()> {
     let Some(OutputInfo { message, is_disputed }) = declared else { return info(writer, 12, name, value) };
     let (found, ty) = value_info(message)?;
-    if !is_disputed && contradicts(&ty, &value.ty) {
-        writer.message(12, |writer| write_value_info(writer, name, &value.ty));
+    let anew = anew && value.ty != Type::Unknown && ty != value.ty;
+    if anew || (!is_disputed && contradicts(&ty, &value.ty)) {
+        retyped_info(writer, 12, name, value, message)?;
     } else if found == name {
         writer.bytes(12, message);
     } else {

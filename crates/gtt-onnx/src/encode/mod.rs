@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use gtt_ir::{ConstOrigin, Def, Dialect, Domain, Model};
-use gtt_wire::{Durability, Writer};
+use gtt_wire::{Durability, Part, Writer};
 
 pub(crate) use self::data::Beside;
 use self::data::DataFiles;
@@ -69,11 +69,11 @@ impl Default for WriteOptions {
     }
 }
 
-/// An encoded model: large constants are shared, not copied.
+/// An encoded model: large constants are shared, not copied, or made when they are written.
 #[derive(Clone, Debug)]
 pub struct Encoded {
     /// The model file in pieces.
-    pub parts: Vec<Bytes>,
+    pub parts: Vec<Part>,
     /// The data files that belong to it.
     pub data_files: Vec<DataFile>,
 }
@@ -84,7 +84,7 @@ pub struct DataFile {
     /// Path relative to the model's folder.
     pub location: String,
     /// Content in pieces.
-    pub parts: Vec<Bytes>,
+    pub parts: Vec<Part>,
     /// The file that this is an exact copy of, if it is.
     pub copy_of: Option<PathBuf>,
 }
@@ -102,10 +102,7 @@ impl Encoded {
 
     /// The model file in one piece; copies.
     pub fn to_bytes(&self) -> Bytes {
-        match self.parts.as_slice() {
-            [only] => only.clone(),
-            parts => parts.concat().into(),
-        }
+        Part::concat(&self.parts)
     }
 }
 
@@ -159,7 +156,7 @@ fn encode_as(model: &Model, mode: ExternalData, options: &WriteOptions, beside: 
     };
     let mut writer = Writer::new();
     encoder.model(&mut writer)?;
-    Ok(Encoded { parts: writer.into_parts(), data_files: encoder.data.finish() })
+    Ok(Encoded { parts: writer.into_stream(), data_files: encoder.data.finish() })
 }
 
 impl<'m> Encoder<'m> {

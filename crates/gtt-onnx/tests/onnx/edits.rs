@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gtt_ir::{ConstOrigin, Constant, DType, Def, Dialect, Domain, Model, NodeSpec, Tensor, Type};
+use gtt_wire::Writer;
 
 use crate::build::*;
 
@@ -264,4 +265,48 @@ fn a_constant_made_in_a_function_becomes_a_constant_node() {
 fn tensorflow_models_are_refused() {
     let error = gtt_onnx::encode(&Model::new(Dialect::Tf), &Default::default()).unwrap_err();
     assert_eq!(error.kind(), gtt_onnx::ErrorKind::Unsupported);
+}
+
+#[test]
+fn ports_that_are_declared_anew_keep_their_doc_strings_and_metadata() {
+    let port = |w: &mut Writer, tag: u32, name: &str| {
+        let info = |w: &mut Writer| {
+            w.str(1, name);
+            w.message(2, |w| {
+                w.message(1, |w| {
+                    w.int(1, 1);
+                    w.message(2, |w| w.message(1, |w| w.str(2, "batch")));
+                });
+            });
+            w.str(3, &format!("what {name} is for"));
+            w.message(4, |w| {
+                w.str(1, "unit");
+                w.str(2, "metres");
+            });
+            w.str(77, "of a later version");
+        };
+        w.message(tag, info);
+    };
+    let mut model = read(&model(|w| {
+        node(w, "Relu", &["x"], &["y"], |_| {});
+        w.str(2, "g");
+        port(w, 11, "x");
+        port(w, 12, "y");
+    }));
+    let main = model.main_id();
+    for name in ["x", "y"] {
+        let (id, _) = value(&model, name);
+        model.edit(main).set_type(id, Type::fixed(DType::F32, &[4]));
+    }
+    model.edit(main).redeclare_outputs();
+    let file = written(&model);
+    let model = read(&file);
+    let text = String::from_utf8_lossy(&file);
+    for name in ["x", "y"] {
+        assert_eq!(value(&model, name).1.ty, Type::fixed(DType::F32, &[4]));
+        assert!(text.contains(&format!("what {name} is for")));
+    }
+    for (words, count) in [("metres", 2), ("of a later version", 2), ("batch", 0)] {
+        assert_eq!(text.matches(words).count(), count, "{words}");
+    }
 }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use gtt_ir::{DType, Tensor};
-use rayon::prelude::*;
 
 use super::args::{Args, Evaluated};
+use super::walked::Walked;
 
 /// The elements of a tensor, each in whole bytes; types under 8 bit take one byte, sign bits as stored.
 #[derive(Clone)]
@@ -37,7 +37,9 @@ impl Elements {
     pub(super) fn walk(&self, walk: &Walk) -> Self {
         match self {
             Self::Strings(strings) => Self::Strings(walk.offsets().map(|offset| strings[offset].clone()).collect()),
-            Self::Units { unit, data } => Self::Units { unit: *unit, data: walk.copy(data, *unit).into() },
+            Self::Units { unit, data } => {
+                Self::Units { unit: *unit, data: Walked::new(walk, *unit, data.clone()).bytes() }
+            }
         }
     }
 
@@ -165,80 +167,13 @@ impl Walk {
         self.base = self.base.wrapping_add(steps.wrapping_mul(self.strides[axis]));
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         product(&self.shape)
     }
 
     /// The offsets in order.
     pub(super) fn offsets(&self) -> Offsets<'_> {
         Offsets { walk: self, index: vec![0; self.shape.len()], offset: self.base, left: self.count() }
-    }
-
-    fn copy(&self, data: &[u8], unit: usize) -> Vec<u8> {
-        if let (Some(&run), Some(&1)) = (self.shape.last(), self.strides.last())
-            && run > 1
-        {
-            return self.copy_runs(data, run, unit);
-        }
-        match unit {
-            1 => self.gather::<1>(data),
-            2 => self.gather::<2>(data),
-            4 => self.gather::<4>(data),
-            8 => self.gather::<8>(data),
-            _ => self.copy_runs(data, 1, unit),
-        }
-    }
-
-    /// The walk without its last axes.
-    fn outer(&self, rank: usize) -> Self {
-        Self { shape: self.shape[..rank].to_vec(), strides: self.strides[..rank].to_vec(), base: self.base }
-    }
-
-    /// Runs of neighbouring elements along the last axis; of one element, if it is not the last axis that has neighbours.
-    fn copy_runs(&self, data: &[u8], run: usize, unit: usize) -> Vec<u8> {
-        let mut copied = Vec::with_capacity(self.count() * unit);
-        let outer = self.outer(self.shape.len() - usize::from(run > 1));
-        for offset in outer.offsets() {
-            copied.extend_from_slice(&data[offset * unit..(offset + run) * unit]);
-        }
-        copied
-    }
-
-    /// Elements of `N` bytes, one by one; the transposition of a matrix in tiles, so that neighbours are not loaded again and
-    /// again.
-    fn gather<const N: usize>(&self, data: &[u8]) -> Vec<u8> {
-        const TILE: usize = 64;
-        /// Matrices of fewer bytes are not worth a thread.
-        const PARALLEL_FROM: usize = 1 << 20;
-        let source = data.as_chunks::<N>().0;
-        let (&[.., rows, columns], &[.., 1, stride]) = (self.shape.as_slice(), self.strides.as_slice()) else {
-            return self.offsets().map(|offset| source[offset]).collect::<Vec<_>>().into_flattened();
-        };
-        let mut gathered = vec![[0; N]; self.count()];
-        let outer = self.outer(self.shape.len() - 2);
-        // The elements of a band of rows: each goes to a place of its own, whichever thread puts it there.
-        let transpose = |part: &mut [[u8; N]], first: usize, offset: usize| {
-            let rows = part.len() / columns;
-            for top in (0..rows).step_by(TILE) {
-                for left in (0..columns).step_by(TILE) {
-                    for row in top..rows.min(top + TILE) {
-                        for column in left..columns.min(left + TILE) {
-                            let from = offset as isize + (first + row) as isize + column as isize * stride;
-                            part[row * columns + column] = source[from as usize];
-                        }
-                    }
-                }
-            }
-        };
-        for (matrix, offset) in gathered.chunks_exact_mut((rows * columns).max(1)).zip(outer.offsets()) {
-            if matrix.len() * N < PARALLEL_FROM {
-                transpose(matrix, 0, offset);
-            } else {
-                let bands = matrix.par_chunks_mut(TILE * columns).enumerate();
-                bands.for_each(|(index, band)| transpose(band, index * TILE, offset));
-            }
-        }
-        gathered.into_flattened()
     }
 }
 
@@ -307,28 +242,6 @@ mod tests {
         assert_eq!(reversed.offsets().collect::<Vec<_>>(), [3, 2, 1, 0]);
         let empty = Walk { shape: vec![2, 0], strides: vec![1, 1], base: 0 };
         assert_eq!(empty.offsets().count(), 0);
-    }
-
-    #[test]
-    fn a_matrix_is_transposed_in_tiles() {
-        let (rows, columns) = (130, 67);
-        let source: Vec<u8> = (0..2 * rows * columns).flat_map(|index| (index as u16).to_le_bytes()).collect();
-        let walk = Walk {
-            shape: vec![2, columns, rows],
-            strides: vec![(rows * columns) as isize, 1, columns as isize],
-            base: 0,
-        };
-        let expected: Vec<u8> = walk.offsets().flat_map(|offset| (offset as u16).to_le_bytes()).collect();
-        assert_eq!(walk.copy(&source, 2), expected);
-    }
-
-    #[test]
-    fn a_large_matrix_is_transposed_by_several_threads() {
-        let (rows, columns) = (1030, 300);
-        let source: Vec<u8> = (0..rows * columns).flat_map(|index| (index as u32).to_le_bytes()).collect();
-        let walk = Walk { shape: vec![columns, rows], strides: vec![1, columns as isize], base: 0 };
-        let expected: Vec<u8> = walk.offsets().flat_map(|offset| (offset as u32).to_le_bytes()).collect();
-        assert_eq!(walk.copy(&source, 4), expected);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod movement;
 mod reduce;
 #[cfg(test)]
 mod tests;
+mod walked;
 
 use gtt_ir::{Attrs, Node, Op, Tensor};
 

@@ -1,9 +1,12 @@
 //! Data movement: shapes, slices, joins. Any element type; nothing is computed.
 
+use std::sync::Arc;
+
 use gtt_ir::Tensor;
 
 use super::args::{Args, Evaluated};
 use super::layout::{Elements, Walk, broadcast_shapes, empty, product, strides};
+use super::walked::Walked;
 use crate::slicing::{self, Masks, Piece};
 
 type Results = Evaluated<Vec<Tensor>>;
@@ -116,8 +119,20 @@ fn walked(args: Args<'_>, tensor: &Tensor, walk: &Walk) -> Evaluated<Tensor> {
         let splat = Tensor::splat(tensor.dtype(), &walk.shape, element.clone());
         return splat.or_else(|error| args.undefined(&error.to_string()));
     }
-    Elements::of(args, tensor)?.walk(walk).into_tensor(args, tensor.dtype(), &walk.shape)
+    let elements = Elements::of(args, tensor)?;
+    if let Elements::Units { unit, data } = &elements
+        && tensor.dtype().bits() >= 8
+        && walk.count().saturating_mul(*unit) >= LATER_FROM.max(data.len())
+    {
+        let recipe = Arc::new(Walked::new(walk, *unit, data.clone()));
+        let tensor = Tensor::from_recipe(tensor.dtype(), &walk.shape, recipe);
+        return tensor.or_else(|error| args.undefined(&error.to_string()));
+    }
+    elements.walk(walk).into_tensor(args, tensor.dtype(), &walk.shape)
 }
+
+/// Results from this size are put together when they are read, unless that would keep a larger tensor alive.
+const LATER_FROM: usize = 1 << 20;
 
 pub(super) fn transpose(args: Args<'_>) -> Results {
     let tensor = args.input(0)?;
