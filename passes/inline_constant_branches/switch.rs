@@ -17,7 +17,7 @@ pub(super) fn resolve(cx: &mut PassContext<'_>, graph: GraphId) {
     if !cx.graph(graph).nodes().any(|(_, node)| is_switch(node)) {
         return;
     }
-    let frames = Frames::of(cx.graph(graph));
+    let frames = Frames::of(cx.model(), cx.graph(graph));
     loop {
         let within = cx.graph(graph);
         let order = traverse::topological(cx.model(), within).unwrap_or_else(|_| traverse::by_rank(within));

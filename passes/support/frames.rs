@@ -1,42 +1,68 @@
 //! While loops of TensorFlow 1: what lies in a frame runs once for each iteration.
 
-use gtt_ir::{Graph, Id, Node, NodeId, Use};
+use gtt_ir::{Graph, Id, Model, Node, NodeId, Site, traverse};
+use rustc_hash::FxHashMap;
 
-/// The nodes of a graph that lie in some frame: what is computed from an `Enter`, or waits for something that is, up to `Exit`.
+/// Which frame each node of a graph lies in: 0 is none, what an `Enter` gives lies in one, what an `Exit` gives in the one around it.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    inside: Vec<bool>,
-    any: bool,
+    nodes: Vec<u32>,
+    /// The frame around each frame.
+    around: Vec<u32>,
+    /// The frame that each node's results are in, where that is another one than its own.
+    results: FxHashMap<NodeId, u32>,
 }
 
 impl Frames {
     /// Linear in the graph.
-    pub(crate) fn of(graph: &Graph) -> Self {
-        let mut inside = vec![false; graph.node_bound()];
-        let named = |node: &Node, names: [&str; 2]| names.iter().any(|name| node.op.is_tf(name));
-        let mut work: Vec<NodeId> =
-            graph.nodes().filter(|(_, node)| named(node, ["Enter", "RefEnter"])).map(|(id, _)| id).collect();
-        let any = !work.is_empty();
-        while let Some(id) = work.pop() {
-            if std::mem::replace(&mut inside[id.index()], true) {
-                continue;
-            }
+    pub(crate) fn of(model: &Model, graph: &Graph) -> Self {
+        let mut found = Self { nodes: Vec::new(), around: vec![0], results: FxHashMap::default() };
+        if !graph.nodes().any(|(_, node)| is(node, ["Enter", "RefEnter"])) {
+            return found;
+        }
+        found.nodes = vec![0; graph.node_bound()];
+        let order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
+        let mut names: FxHashMap<(u32, Vec<u8>), u32> = FxHashMap::default();
+        for id in order {
             let node = graph.node(id);
-            if named(node, ["Exit", "RefExit"]) {
-                continue;
-            }
-            work.extend(node.control_uses.iter().copied());
-            for used in node.results().flat_map(|value| graph.value(value).uses()) {
-                if let Use::Operand { node, .. } = used {
-                    work.push(*node);
-                }
+            let operands = node.operands().filter_map(|value| graph.def_node(value));
+            let waits = node.control.iter().filter_map(|site| match site {
+                Site::Node(node) => Some(*node),
+                Site::Const(_) => None,
+            });
+            let frame = operands.chain(waits).map(|source| found.of_results(source)).max().unwrap_or(0);
+            found.nodes[id.index()] = frame;
+            if is(node, ["Enter", "RefEnter"]) {
+                let name = node.attr("frame_name").and_then(gtt_ir::Attr::as_str).unwrap_or_default();
+                let inner = *names.entry((frame, name.as_bytes().to_vec())).or_insert_with(|| {
+                    found.around.push(frame);
+                    found.around.len() as u32 - 1
+                });
+                found.results.insert(id, inner);
+            } else if is(node, ["Exit", "RefExit"]) {
+                found.results.insert(id, found.around[frame as usize]);
             }
         }
-        Self { inside, any }
+        found
     }
 
-    /// The node lies in a frame, or at its border. Nodes that are newer than this table count as inside if there is any frame.
-    pub(crate) fn contains(&self, node: NodeId) -> bool {
-        self.inside.get(node.index()).copied().unwrap_or(self.any)
+    /// There is a loop.
+    pub(crate) fn any(&self) -> bool {
+        !self.nodes.is_empty()
     }
+
+    /// The node lies in a frame. If there are any, nodes that are newer than this table are taken to.
+    pub(crate) fn contains(&self, node: NodeId) -> bool {
+        self.any() && self.nodes.get(node.index()).is_none_or(|frame| *frame != 0)
+    }
+
+    /// The frame that the results of a node are in, and those who wait for it.
+    pub(crate) fn of_results(&self, node: NodeId) -> u32 {
+        let own = || self.nodes.get(node.index()).copied().unwrap_or(0);
+        self.results.get(&node).copied().unwrap_or_else(own)
+    }
+}
+
+fn is(node: &Node, names: [&str; 2]) -> bool {
+    names.iter().any(|name| node.op.is_tf(name))
 }

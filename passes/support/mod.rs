@@ -6,6 +6,7 @@ pub(crate) mod constants;
 pub(crate) mod frames;
 pub(crate) mod inline;
 pub(crate) mod inner;
+pub(crate) mod liveness;
 pub(crate) mod loops;
 pub(crate) mod movement;
 pub(crate) mod names;
