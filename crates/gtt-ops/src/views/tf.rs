@@ -1,10 +1,15 @@
 //! Views of TensorFlow nodes. Source: TensorFlow's op registry (the `REGISTER_OP` declarations, API documentation).
 
+mod layout;
+mod plain;
+
 use gtt_ir::{DType, Name, Node, ValueId};
 use smallvec::SmallVec;
 
 use super::Reader;
 pub use super::onnx::BinaryKind;
+pub use layout::{ExpandDims, Reduce, Squeeze, Transpose};
+pub use plain::{Cast, Elementwise, Select};
 
 /// Where the channels are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
