@@ -169,7 +169,7 @@ fn references(model: &Model, body: GraphId) -> FxHashSet<Name> {
 }
 
 /// Functions that lie on a cycle of calls or lead to one.
-fn recursive(callees: &[Vec<usize>]) -> FxHashSet<usize> {
+pub(super) fn recursive(callees: &[Vec<usize>]) -> FxHashSet<usize> {
     let mut callers: Vec<Vec<usize>> = vec![Vec::new(); callees.len()];
     let mut open: Vec<usize> = callees.iter().map(Vec::len).collect();
     for (caller, callees) in callees.iter().enumerate() {

@@ -5,6 +5,7 @@ use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInf
 use rustc_hash::FxHashSet;
 
 mod call;
+mod tensorflow;
 
 use call::{Calls, Inlining};
 
@@ -12,12 +13,17 @@ use crate::support::inline::until_settled;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &["inline", "inline_local_functions", "remove_unused_functions", "remove_unused_opsets"],
+    aliases: &[
+        "inline",
+        "inline_local_functions",
+        "inline_partitionedcall",
+        "remove_unused_functions",
+        "remove_unused_opsets",
+    ],
     params: &[Param {
         default: Some("1000000"),
         ..Param::new("max_nodes", Kind::Int, "no more calls are replaced once there are so many nodes")
     }],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "inline_functions",
         "put the bodies of the model's functions in place of their calls",
@@ -36,6 +42,12 @@ struct InlineFunctions {
 
 impl Pass for InlineFunctions {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            if !cx.model().functions.is_empty() {
+                tensorflow::run(cx, self.max_nodes);
+            }
+            return Ok(());
+        }
         if !cx.model().functions.is_empty() {
             let mut inlining = Inlining::of(cx.model(), self.max_nodes);
             until_settled(cx, |cx, graph, node, names| {

@@ -56,6 +56,11 @@ impl Frames {
         self.any() && self.nodes.get(node.index()).is_none_or(|frame| *frame != 0)
     }
 
+    /// The node is in this table.
+    pub(crate) fn is_known(&self, node: NodeId) -> bool {
+        node.index() < self.nodes.len()
+    }
+
     /// The frame that the results of a node are in, and those who wait for it.
     pub(crate) fn of_results(&self, node: NodeId) -> u32 {
         let own = || self.nodes.get(node.index()).copied().unwrap_or(0);

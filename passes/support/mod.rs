@@ -5,6 +5,7 @@ pub(crate) mod constant_node;
 pub(crate) mod constants;
 pub(crate) mod frames;
 pub(crate) mod inline;
+pub(crate) mod inline_tf;
 pub(crate) mod inner;
 pub(crate) mod liveness;
 pub(crate) mod loops;

@@ -239,6 +239,12 @@ impl<'m> Editor<'m> {
         }
     }
 
+    /// Lets another node stay instead of one that need not any more.
+    pub fn replace_kept(&mut self, old: NodeId, new: NodeId) {
+        let graph = self.touch();
+        graph.kept.iter_mut().filter(|node| **node == old).for_each(|node| *node = new);
+    }
+
     /// In a subgraph: the value that stands for a value of the enclosing graph; made on first use.
     pub fn capture(&mut self, outer: ValueId) -> ValueId {
         if let Some(&value) = self.graph().captures.get(&outer) {

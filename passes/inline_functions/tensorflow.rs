@@ -1,0 +1,169 @@
+//! TensorFlow: `PartitionedCall`, `StatefulPartitionedCall`, and nodes whose op is a function's name.
+
+use gtt_ir::{Attr, Attrs, Function, GraphId, Model, Name, Node, NodeId, ValueId};
+use gtt_rewrite::{Decline, PassContext, require};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::support::inline_tf::{TfCall, TfInlining};
+use crate::support::nodes_by_rank;
+
+/// Replaces calls, those of bodies that stay included, and drops functions that nothing names any more.
+pub(super) fn run(cx: &mut PassContext<'_>, max_nodes: usize) {
+    drop_functions(cx);
+    let library = Library::of(cx.model());
+    let mut inlining = TfInlining::default();
+    let main = cx.model().main_id();
+    let mut nodes = cx.graph(main).node_count();
+    inline_in(cx, &library, &mut inlining, main, &mut nodes, max_nodes);
+    drop_functions(cx);
+    let bodies: Vec<GraphId> = cx.model().functions.iter().map(|function| function.graph).collect();
+    for body in bodies {
+        inline_in(cx, &library, &mut inlining, body, &mut nodes, max_nodes);
+    }
+    drop_functions(cx);
+}
+
+/// Replaces calls in one graph, and calls that come with the bodies.
+fn inline_in(
+    cx: &mut PassContext<'_>,
+    library: &Library,
+    inlining: &mut TfInlining,
+    graph: GraphId,
+    nodes: &mut usize,
+    max_nodes: usize,
+) {
+    const RULE: &str = "call";
+    let mut work = nodes_by_rank(cx, graph);
+    work.retain(|&id| library.function(cx.model(), cx.graph(graph).node(id)).is_some());
+    while !work.is_empty() {
+        let mut next = Vec::new();
+        for id in work {
+            let found = library.call(cx.model(), graph, id).and_then(|call| {
+                let size = cx.graph(call.body).node_count();
+                require!(*nodes + size <= max_nodes + 1, "there would be too many nodes");
+                inlining.check(cx, graph, id, &call)?;
+                Ok((call, size))
+            });
+            match found {
+                Ok((call, size)) => {
+                    if !cx.permit(RULE, graph, id) {
+                        return;
+                    }
+                    let bound = cx.graph(graph).node_bound();
+                    inlining.inline(cx, graph, id, &call);
+                    *nodes += size.saturating_sub(1);
+                    let model = cx.model();
+                    let newcomers = model.graph(graph).nodes().map(|(id, _)| id).rev();
+                    let newcomers = newcomers.take_while(|id| gtt_ir::Id::index(*id) >= bound);
+                    next.extend(newcomers.filter(|&id| library.function(model, model.graph(graph).node(id)).is_some()));
+                }
+                Err(Decline::NotMine) => {}
+                Err(Decline::Because(reason)) => cx.decline(RULE, graph, id, reason),
+            }
+        }
+        next.sort_unstable();
+        work = next;
+    }
+}
+
+/// The functions by name, and which of them call themselves.
+struct Library {
+    graphs: FxHashMap<Name, (GraphId, Attrs)>,
+    opaque: FxHashSet<Name>,
+    recursive: FxHashSet<Name>,
+}
+
+impl Library {
+    fn of(model: &Model) -> Self {
+        let entry = |function: &Function| (function.op.name.clone(), (function.graph, function.defaults.clone()));
+        let opaque = model.functions.iter().filter(|function| function.opaque.is_some());
+        let mut library = Self {
+            graphs: model.functions.iter().map(entry).collect(),
+            opaque: opaque.map(|function| function.op.name.clone()).collect(),
+            recursive: FxHashSet::default(),
+        };
+        let names: Vec<&Name> = model.functions.iter().map(|function| &function.op.name).collect();
+        let places: FxHashMap<&Name, usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+        let callees = |function: &Function| -> Vec<usize> {
+            let graph = model.graph(function.graph);
+            let called = graph.nodes().filter_map(|(_, node)| library.function(model, node));
+            called.filter_map(|name| places.get(name).copied()).collect()
+        };
+        let callees: Vec<Vec<usize>> = model.functions.iter().map(callees).collect();
+        let recursive = super::call::recursive(&callees).into_iter().map(|at| names[at].clone()).collect();
+        library.recursive = recursive;
+        library
+    }
+
+    /// The function that a node calls.
+    fn function<'m>(&self, _: &'m Model, node: &'m Node) -> Option<&'m Name> {
+        if node.op.is_tf("PartitionedCall") || node.op.is_tf("StatefulPartitionedCall") {
+            return match node.attr("f") {
+                Some(Attr::Func(name)) => Some(name),
+                _ => None,
+            };
+        }
+        let direct = self.graphs.contains_key(&node.op.name) && node.op.is_tf(&node.op.name);
+        (direct && !gtt_ops::info(&node.op).known).then_some(&node.op.name)
+    }
+
+    fn call(&self, model: &Model, graph: GraphId, id: NodeId) -> Result<TfCall, Decline> {
+        let node = model.graph(graph).node(id);
+        let name = self.function(model, node).ok_or(Decline::NotMine)?;
+        let (body, defaults) = self.graphs.get(name).ok_or(Decline::because("the function is not in the library"))?;
+        require!(!self.opaque.contains(name), "the body of the function is not understood");
+        require!(!self.recursive.contains(name), "the function calls itself");
+        let operands: Vec<ValueId> = node.operands().collect();
+        let direct = node.op.name == *name;
+        let mut attrs = defaults.clone();
+        if direct {
+            for entry in node.attrs.iter() {
+                attrs.set(&entry.name, entry.value.clone());
+            }
+        }
+        Ok(TfCall { body: *body, operands, attrs, one_device: direct })
+    }
+}
+
+/// Drops the functions that nothing names any more. What cannot be read may name any function whose name is in it.
+fn drop_functions(cx: &mut PassContext<'_>) {
+    let model = cx.model();
+    let places: FxHashMap<&str, usize> =
+        model.functions.iter().enumerate().map(|(at, function)| (function.op.name.as_str(), at)).collect();
+    let mut needed = vec![false; model.functions.len()];
+    // A body that cannot be read may call any function.
+    let opaque = model.functions.iter().any(|function| function.opaque.is_some());
+    let mut work = vec![model.main_id()];
+    while let Some(graph) = work.pop() {
+        for at in model.graph(graph).nodes().flat_map(|(_, node)| named(model, &places, node)) {
+            if !std::mem::replace(&mut needed[at], true) {
+                work.push(model.functions[at].graph);
+            }
+        }
+    }
+    if opaque && needed.iter().zip(&model.functions).any(|(needed, function)| *needed && function.opaque.is_some()) {
+        return;
+    }
+    for (at, needed) in needed.iter_mut().enumerate() {
+        *needed = *needed || !cx.permit_with("unused_function", |model| model.functions[at].op.to_string());
+    }
+    let mut needed = needed.into_iter();
+    cx.retain_functions(|_| needed.next() != Some(false));
+}
+
+/// The functions that a node names: by its op, or in attributes.
+fn named(model: &Model, places: &FxHashMap<&str, usize>, node: &Node) -> Vec<usize> {
+    let mut named: Vec<usize> = places.get(node.op.name.as_str()).copied().into_iter().collect();
+    for entry in node.attrs.iter() {
+        match &entry.value {
+            Attr::Func(name) => named.extend(places.get(name.as_str()).copied()),
+            Attr::Raw(bytes) => {
+                let inside = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
+                let functions = model.functions.iter().enumerate();
+                named.extend(functions.filter(|(_, function)| inside(function.op.name.as_bytes())).map(|(at, _)| at));
+            }
+            _ => {}
+        }
+    }
+    named
+}
