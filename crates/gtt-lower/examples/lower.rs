@@ -48,10 +48,8 @@ fn one(args: &[String]) -> Outcome<()> {
         }
     }
     let mut model = gtt_tf::read(Path::new(input))?;
-    let inputs = inputs.unwrap_or_else(|| {
-        let (inputs, _) = gtt_tf::likely_interface(&model);
-        inputs.iter().map(Name::to_string).collect()
-    });
+    let inputs =
+        inputs.unwrap_or_else(|| gtt_tf::likely_interface(&model).inputs.iter().map(Name::to_string).collect());
     gtt_tf::set_interface(&mut model, &inputs, &names(outputs))?;
     let lowered = gtt_lower::lower(&model, &options)?;
     gtt_ir::verify(&lowered)?;

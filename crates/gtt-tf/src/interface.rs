@@ -1,6 +1,6 @@
 //! Which tensors are fed and fetched: as the caller says, or as the graph suggests.
 
-use gtt_ir::{Editor, Model, Name, NodeId, Site, ValueId};
+use gtt_ir::{Editor, Model, Site, ValueId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Error;
@@ -184,89 +184,6 @@ pub(crate) fn has_no_result(op: &str) -> bool {
         && (OPS.contains(&op) || op.starts_with("ResourceApply") || op.starts_with("ResourceSparseApply"))
 }
 
-/// What looks like inputs and outputs, as names that [`set_interface`] takes.
-///
-/// Inputs: `Placeholder` and `PlaceholderWithDefault` (which may be left to its default). Outputs: nodes that nothing reads,
-/// control edges included, but for those that only act or initialise; where some of them depend on an input, only these. What is
-/// declared already comes back as it is.
-pub fn likely_interface(model: &Model) -> (Vec<Name>, Vec<Name>) {
-    let graph = model.main();
-    let declared = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
-    let placeholders: Vec<NodeId> =
-        gtt_ir::traverse::by_rank(graph).into_iter().filter(|&id| is_placeholder(&graph.node(id).op.name)).collect();
-    let inputs = match declared(graph.inputs()) {
-        ports if ports.is_empty() => placeholders.iter().map(|&id| graph.node(id).name.clone()).collect(),
-        ports => ports,
-    };
-    let outputs = declared(graph.outputs());
-    if !outputs.is_empty() {
-        return (inputs, outputs);
-    }
-    let fed = dependants(model, &placeholders);
-    let mut sinks: Vec<(NodeId, bool)> = Vec::new();
-    for id in gtt_ir::traverse::by_rank(graph) {
-        let node = graph.node(id);
-        let unread = node.control_uses.is_empty() && node.results().all(|value| graph.value(value).is_unused());
-        if unread && !is_placeholder(&node.op.name) && !only_acts(&node.op.name) {
-            sinks.push((id, fed.contains(&id)));
-        }
-    }
-    if sinks.iter().any(|&(_, fed)| fed) {
-        sinks.retain(|&(_, fed)| fed);
-    }
-    (inputs, sinks.into_iter().map(|(id, _)| graph.node(id).name.clone()).collect())
-}
-
-fn is_placeholder(op: &str) -> bool {
-    matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault")
-}
-
-/// Ops whose results nobody fetches.
-fn only_acts(op: &str) -> bool {
-    const OPS: &[&str] = &[
-        "Const",
-        "Assign",
-        "AssignAdd",
-        "AssignSub",
-        "Variable",
-        "VariableV2",
-        "VarHandleOp",
-        "VarIsInitializedOp",
-        "ReadVariableOp",
-        "RestoreV2",
-        "RestoreSlice",
-        "Restore",
-        "ShardedFilename",
-        "Print",
-        "MergeSummary",
-        "ScalarSummary",
-        "HistogramSummary",
-        "ImageSummary",
-        "QueueCloseV2",
-        "QueueEnqueueV2",
-    ];
-    has_no_result(op) || OPS.contains(&op) || op.starts_with("Apply") || op.starts_with("SparseApply")
-}
-
-/// Nodes that depend on one of the given ones.
-fn dependants(model: &Model, sources: &[NodeId]) -> FxHashSet<NodeId> {
-    let graph = model.main();
-    let mut seen: FxHashSet<NodeId> = sources.iter().copied().collect();
-    let mut work: Vec<NodeId> = sources.to_vec();
-    while let Some(id) = work.pop() {
-        let node = graph.node(id);
-        let uses = node.results().flat_map(|value| graph.value(value).uses());
-        let readers =
-            uses.filter_map(|used| if let gtt_ir::Use::Operand { node, .. } = used { Some(*node) } else { None });
-        for reader in readers.chain(node.control_uses.iter().copied()) {
-            if seen.insert(reader) {
-                work.push(reader);
-            }
-        }
-    }
-    seen
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,21 +271,5 @@ mod tests {
         assert!(refused(&mut model, "image:70000").contains("does not have that many results"));
         assert!(set(&mut model, &["nothing"], &[]).unwrap_err().to_string().starts_with("input `nothing`"));
         assert_eq!(model.revision(), revision);
-    }
-
-    #[test]
-    fn likely_outputs_depend_on_inputs_and_are_read_by_nobody() {
-        let mut model = model();
-        let (inputs, outputs) = likely_interface(&model);
-        assert_eq!(inputs, ["image", "keep_prob"]);
-        assert_eq!(outputs, ["model/scores", "reader"]);
-        set(&mut model, &["image"], &["lonely"]).unwrap();
-        assert_eq!(likely_interface(&model), (vec!["image".into()], vec!["lonely".into()]));
-    }
-
-    #[test]
-    fn without_inputs_any_node_that_nobody_reads_is_an_output() {
-        let model = decode_pbtxt("node { name: 'a' op: 'RandomUniform' } node { name: 'b' op: 'NoOp' }").unwrap();
-        assert_eq!(likely_interface(&model), (vec![], vec!["a".into()]));
     }
 }

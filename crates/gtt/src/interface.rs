@@ -10,18 +10,27 @@ pub struct Interface {
     pub inputs: Vec<String>,
     /// Fetched tensors.
     pub outputs: Vec<String>,
+    /// Placeholders that these outputs do not need: labels, say. Only in a guess.
+    pub other_inputs: Vec<String>,
+    /// Further ends of the graph: losses, metrics, gradients. Only in a guess.
+    pub other_outputs: Vec<String>,
 }
 
-/// The declared interface where the file has one (ONNX, SavedModel). Else a guess: inputs are placeholders, outputs are nodes
-/// that depend on them and that nothing reads.
+/// The declared interface where the file has one (ONNX, SavedModel). Else a guess, as [`gtt_tf::likely_interface`] makes it.
 pub fn likely_interface(model: &Model) -> Interface {
     let strings = |names: Vec<gtt_ir::Name>| names.iter().map(ToString::to_string).collect();
     let declared = |ports: &[Port]| ports.iter().map(|port| port.name.clone()).collect();
-    let (inputs, outputs) = match model.dialect {
-        Dialect::Tf => gtt_tf::likely_interface(model),
-        _ => (declared(model.main().inputs()), declared(model.main().outputs())),
-    };
-    Interface { inputs: strings(inputs), outputs: strings(outputs) }
+    if model.dialect != Dialect::Tf {
+        let (inputs, outputs) = (declared(model.main().inputs()), declared(model.main().outputs()));
+        return Interface { inputs: strings(inputs), outputs: strings(outputs), ..Interface::default() };
+    }
+    let guess = gtt_tf::likely_interface(model);
+    Interface {
+        inputs: strings(guess.inputs),
+        outputs: strings(guess.outputs),
+        other_inputs: strings(guess.other_inputs),
+        other_outputs: strings(guess.other_outputs),
+    }
 }
 
 /// Ops that nothing reads because they have no purpose left.

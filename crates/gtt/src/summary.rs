@@ -1,9 +1,8 @@
 //! What is in a model, as data: ports, ops, constants, variables, devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use gtt_ir::traverse::by_rank;
-use gtt_ir::{Attr, ConstOrigin, Dialect, Graph, GraphId, Model, Node, Shape, Type, ValueId};
+use gtt_ir::{Attr, ConstOrigin, Dialect, Graph, GraphId, Model, Node, NodeId, Shape, Type, ValueId};
 use gtt_ops::infer::{Types, without_derived_names};
 use serde::Serialize;
 
@@ -25,6 +24,10 @@ pub struct Summary {
     pub optional_inputs: Vec<PortSummary>,
     /// Outputs.
     pub outputs: Vec<PortSummary>,
+    /// Placeholders that the outputs do not need, where the interface is guessed: labels, file names.
+    pub other_inputs: Vec<PortSummary>,
+    /// Further ends of the graph, where the interface is guessed: losses, metrics, gradients.
+    pub other_outputs: Vec<PortSummary>,
     /// Nodes of all graphs as the file counts them: TensorFlow `Const` and ONNX `Constant` nodes included, initializers not.
     pub nodes: usize,
     /// Graphs nested in nodes.
@@ -109,6 +112,8 @@ impl Summary {
             inputs: Vec::new(),
             optional_inputs: Vec::new(),
             outputs: Vec::new(),
+            other_inputs: Vec::new(),
+            other_outputs: Vec::new(),
             nodes: 0,
             subgraphs: 0,
             functions: model.functions.iter().map(|function| function.op.to_string()).collect(),
@@ -200,24 +205,32 @@ impl Summary {
         if model.dialect != Dialect::Tf {
             return;
         }
-        let (no_inputs, no_outputs) = (self.inputs.is_empty(), self.outputs.is_empty());
-        let guess = likely_interface(model);
-        let describe = |node: &Node| match node.output(0) {
-            Some(value) => describe_port(graph, &node.name, value, &ty(value)),
-            None => describe_node(node),
+        if !graph.inputs().is_empty() && !graph.outputs().is_empty() {
+            return;
+        }
+        let by_name: HashMap<&str, NodeId> = graph.nodes().map(|(id, node)| (node.name.as_str(), id)).collect();
+        let describe = |tensor: &String| {
+            let (name, slot) = tensor.rsplit_once(':').unwrap_or((tensor, "0"));
+            let node = graph.node(*by_name.get(name)?);
+            let value = slot.parse().ok().and_then(|slot| node.output(slot));
+            Some((
+                node,
+                value.map_or_else(|| describe_node(node), |value| describe_port(graph, tensor, value, &ty(value))),
+            ))
         };
-        for id in by_rank(graph) {
-            let node = graph.node(id);
-            let declared = node.results().any(|value| graph.inputs().iter().any(|port| port.value == value));
-            if no_inputs && is_placeholder(node) {
-                self.inputs.push(describe(node));
-            }
-            if node.op.is_tf("PlaceholderWithDefault") && !declared {
-                self.optional_inputs.push(describe(node));
-            }
-            if no_outputs && guess.outputs.iter().any(|name| *name == node.name) {
-                self.outputs.push(describe(node));
-            }
+        let guess = likely_interface(model);
+        let list = |tensors: &[String]| tensors.iter().filter_map(describe).collect::<Vec<_>>();
+        if graph.inputs().is_empty() {
+            let (optional, required) =
+                list(&guess.inputs).into_iter().partition(|(node, _)| node.op.is_tf("PlaceholderWithDefault"));
+            let ports = |list: Vec<(&Node, PortSummary)>| list.into_iter().map(|(_, port)| port).collect::<Vec<_>>();
+            self.inputs.extend(ports(required));
+            self.optional_inputs.extend(ports(optional));
+            self.other_inputs.extend(ports(list(&guess.other_inputs)));
+        }
+        if graph.outputs().is_empty() {
+            self.outputs.extend(list(&guess.outputs).into_iter().map(|(_, port)| port));
+            self.other_outputs.extend(list(&guess.other_outputs).into_iter().map(|(_, port)| port));
         }
     }
 }

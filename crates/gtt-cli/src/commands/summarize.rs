@@ -86,6 +86,8 @@ fn text(source: &Source, summary: &Summary) -> String {
         }
     }
     ports(&mut text, &format!("{likely}outputs"), &summary.outputs);
+    further(&mut text, "other inputs", &summary.other_inputs);
+    further(&mut text, "other ends", &summary.other_outputs);
     for signature in source.signatures() {
         let _ =
             writeln!(text, "\n{} {}  {}", styled(BOLD, "signature"), signature.name, styled(DIM, &signature.method));
@@ -157,6 +159,19 @@ fn ports(text: &mut String, title: &str, ports: &[PortSummary]) {
     for port in ports {
         let op = if port.op.is_empty() { String::new() } else { format!("  {}", styled(DIM, &port.op)) };
         let _ = writeln!(text, "  {}: {}{op}", port.name, ty(port));
+    }
+}
+
+/// What is probably not meant: the first few.
+fn further(text: &mut String, title: &str, list: &[PortSummary]) {
+    const SHOWN: usize = 4;
+    if list.is_empty() {
+        return;
+    }
+    ports(text, title, &list[..list.len().min(SHOWN)]);
+    if list.len() > SHOWN {
+        let more = format!("and {} more (--json)", list.len() - SHOWN);
+        let _ = writeln!(text, "  {}", styled(DIM, more));
     }
 }
 

@@ -231,9 +231,9 @@ fn what_the_loader_needs_stays_under_a_redeclared_interface() {
     set_interface(&mut model, &["x".to_owned()], &["a".to_owned(), "^y".to_owned()]).unwrap();
     assert_eq!(ports(&model), (vec!["x", "path:0"], vec!["a"]));
     assert_eq!(kept(&model), ["y", "init"]);
-    let (inputs, outputs) = crate::likely_interface(&model);
+    let guess = crate::likely_interface(&model);
     let own = |names: Vec<gtt_ir::Name>| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-    set_interface(&mut model, &own(inputs), &own(outputs)).unwrap();
+    set_interface(&mut model, &own(guess.inputs), &own(guess.outputs)).unwrap();
     assert_eq!(ports(&model).0, ["x", "path:0"]);
     assert_eq!(kept(&model), ["init"]);
 }
