@@ -28,7 +28,7 @@ fn every_node_can_be_listed() {
 fn the_command_that_summarize_proposes_runs() {
     let summary = gtt(&["summarize", "mnist/frozen.pb", "--json"]).exits(0).json();
     let out = Out::new();
-    let next = summary["next"].as_str().unwrap().replace("frozen.optimized.pb", &out.str("out.pb"));
+    let next = summary["next"][0].as_str().unwrap().replace("frozen.optimized.pb", &out.str("out.pb"));
     let mut args: Vec<&str> = next.split(' ').skip(1).collect();
     args.push("--no-bench");
     gtt(&args).exits(0);

@@ -3,7 +3,8 @@
 //! Nodes and constants are matched by name (ONNX: by the name of their first result, since nodes may be nameless), as
 //! TensorFlow's own comparison does it. Compared are ops, devices, operands, control inputs as a set, attributes (but not
 //! TensorFlow's private ones that begin with `_`), constants by content whatever their encoding, ports, declared types of
-//! ports and operator sets. Not compared: the order of nodes, doc strings, metadata, function libraries.
+//! ports, operator sets, and the bodies of functions, as far as they are understood. Not compared: the order of nodes, doc
+//! strings, metadata, versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

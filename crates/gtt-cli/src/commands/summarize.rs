@@ -21,7 +21,7 @@ struct Report<'a> {
     signatures: Vec<gtt::SignatureSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<Vec<NodeEntry>>,
-    next: String,
+    next: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct NodeEntry {
 pub(crate) fn run(global: Global, args: &Summarize) -> anyhow::Result<Outcome> {
     let source = commands::load(Global { quiet: true, ..global }, &commands::loader(&args.interface), &args.model)?;
     let summary = source.summary();
-    let next = next_command(&args.model, &summary, &source);
+    let next = next_commands(&args.model, &summary, &source);
     let nodes = || gtt::nodes(source.model()).into_iter().map(|(name, op)| NodeEntry { name, op }).collect::<Vec<_>>();
     if args.json {
         output::emit_json(&Report {
@@ -54,7 +54,7 @@ pub(crate) fn run(global: Global, args: &Summarize) -> anyhow::Result<Outcome> {
             let _ = writeln!(text, "  {name}  {}", styled(DIM, op));
         }
     }
-    let _ = writeln!(text, "\n{}\n  {next}", styled(BOLD, "next"));
+    let _ = writeln!(text, "\n{}\n  {}", styled(BOLD, "next"), next.join("\n  "));
     output::emit(&text)?;
     Ok(Outcome::Ok)
 }
@@ -110,6 +110,11 @@ fn text(source: &Source, summary: &Summary) -> String {
         count(constants.elements),
         bytes(constants.bytes)
     );
+    let elements: u64 = summary.variables.iter().filter_map(elements).sum();
+    if elements > 0 {
+        let variables = count(summary.variables.len() as u64);
+        let _ = writeln!(text, "      {variables} variables with {} elements", count(elements));
+    }
     let extras = [
         (summary.subgraphs, "subgraphs"),
         (summary.functions.len(), "functions"),
@@ -175,6 +180,12 @@ fn further(text: &mut String, title: &str, list: &[PortSummary]) {
     }
 }
 
+/// How many elements a tensor of fixed shape has.
+fn elements(port: &PortSummary) -> Option<u64> {
+    let extents = port.shape.as_ref()?.iter().map(|extent| extent.parse::<u64>().ok());
+    extents.product()
+}
+
 fn ty(port: &PortSummary) -> String {
     let dtype = port.dtype.as_deref().unwrap_or("?");
     match &port.shape {
@@ -183,24 +194,28 @@ fn ty(port: &PortSummary) -> String {
     }
 }
 
-/// A command line that works as it is, as far as the model says enough.
-fn next_command(path: &std::path::Path, summary: &Summary, source: &Source) -> String {
+/// Command lines that work as they are, as far as the model says enough.
+fn next_commands(path: &std::path::Path, summary: &Summary, source: &Source) -> Vec<String> {
     let quoted = |text: &str| match text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:,".contains(c)) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
     };
-    let mut command = format!("gtt transform {}", quoted(&path.display().to_string()));
-    if !summary.interface_declared
-        || source.format() == gtt::Format::GraphDef
-        || source.format() == gtt::Format::GraphDefText
-    {
+    let model = quoted(&path.display().to_string());
+    let stem = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let is_graph = matches!(source.format(), gtt::Format::GraphDef | gtt::Format::GraphDefText);
+    let mut interface = String::new();
+    if !summary.interface_declared || is_graph {
         let names = |ports: &[PortSummary]| ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>().join(",");
         if !summary.inputs.is_empty() {
-            let _ = write!(command, " --inputs {}", quoted(&names(&summary.inputs)));
+            let _ = write!(interface, " --inputs {}", quoted(&names(&summary.inputs)));
         }
         if !summary.outputs.is_empty() {
-            let _ = write!(command, " --outputs {}", quoted(&names(&summary.outputs)));
+            let _ = write!(interface, " --outputs {}", quoted(&names(&summary.outputs)));
         }
+    }
+    if !summary.variables.is_empty() {
+        let model = if is_graph { format!("--graph {model} --checkpoint CHECKPOINT") } else { model };
+        return vec![format!("gtt freeze {model}{interface} -o {}", quoted(&format!("{stem}.frozen.pb")))];
     }
     for port in &summary.inputs {
         let Some(shape) = &port.shape else { continue };
@@ -215,11 +230,10 @@ fn next_command(path: &std::path::Path, summary: &Summary, source: &Source) -> S
                     (true, _) => "224",
                 })
                 .collect();
-            let _ = write!(command, " --input-shape {}", quoted(&format!("{}:{}", port.name, extents.join(","))));
+            let _ = write!(interface, " --input-shape {}", quoted(&format!("{}:{}", port.name, extents.join(","))));
         }
     }
     let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-    let stem = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
-    let _ = write!(command, " --verify -o {}", quoted(&format!("{stem}.optimized{extension}")));
-    command
+    let output = quoted(&format!("{stem}.optimized{extension}"));
+    vec![format!("gtt transform {model}{interface} --verify -o {output}"), format!("gtt bench {model}{interface}")]
 }
