@@ -7,6 +7,9 @@ pub use synonyms::SYNONYMS;
 mod support;
 mod synonyms;
 
+pub mod add_default_attributes;
+pub mod backport_concatv2;
+pub mod backport_tensor_array_v3;
 pub mod bind_placeholder;
 pub mod convert_to_float16;
 pub mod drop_output;
@@ -33,11 +36,13 @@ pub mod fuse_rotary_embedding;
 pub mod fuse_swish;
 pub mod inline_constant_branches;
 pub mod inline_functions;
+pub mod insert_logging;
 pub mod lift_constants;
 pub mod make_padding_explicit;
 pub mod merge_clips;
 pub mod merge_constant_operands;
 pub mod merge_duplicate_nodes;
+pub mod obfuscate_names;
 pub mod quantize_weights;
 pub mod remove_attribute;
 pub mod remove_control_dependencies;
@@ -46,14 +51,18 @@ pub mod remove_dropout;
 pub mod remove_nodes;
 pub mod remove_zero_bias;
 pub mod remove_zero_padding;
+pub mod rename_attribute;
 pub mod rename_input_output;
+pub mod rename_node;
 pub mod rename_nodes;
+pub mod rename_op;
 pub mod replace_bool_where;
 pub mod replace_einsum;
 pub mod replace_gathers_with_split;
 pub mod resolve_cast_like;
 pub mod rewrite_input_dtype;
 pub mod round_weights;
+pub mod set_device;
 pub mod set_dim;
 pub mod set_input_shape;
 pub mod simplify_arg_max;
@@ -73,6 +82,9 @@ pub mod upgrade_opset;
 
 /// Every pass.
 pub static PASSES: &[&PassInfo] = &[
+    &add_default_attributes::PASS,
+    &backport_concatv2::PASS,
+    &backport_tensor_array_v3::PASS,
     &bind_placeholder::PASS,
     &convert_to_float16::PASS,
     &drop_output::PASS,
@@ -99,11 +111,13 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_swish::PASS,
     &inline_constant_branches::PASS,
     &inline_functions::PASS,
+    &insert_logging::PASS,
     &lift_constants::PASS,
     &make_padding_explicit::PASS,
     &merge_clips::PASS,
     &merge_constant_operands::PASS,
     &merge_duplicate_nodes::PASS,
+    &obfuscate_names::PASS,
     &quantize_weights::PASS,
     &remove_attribute::PASS,
     &remove_control_dependencies::PASS,
@@ -112,14 +126,18 @@ pub static PASSES: &[&PassInfo] = &[
     &remove_nodes::PASS,
     &remove_zero_bias::PASS,
     &remove_zero_padding::PASS,
+    &rename_attribute::PASS,
     &rename_input_output::PASS,
+    &rename_node::PASS,
     &rename_nodes::PASS,
+    &rename_op::PASS,
     &replace_bool_where::PASS,
     &replace_einsum::PASS,
     &replace_gathers_with_split::PASS,
     &resolve_cast_like::PASS,
     &rewrite_input_dtype::PASS,
     &round_weights::PASS,
+    &set_device::PASS,
     &set_dim::PASS,
     &set_input_shape::PASS,
     &simplify_arg_max::PASS,

@@ -15,6 +15,7 @@ pub(crate) mod norms;
 pub(crate) mod padding;
 pub(crate) mod ports;
 pub(crate) mod ranges;
+pub(crate) mod renaming;
 pub(crate) mod retype;
 pub(crate) mod shapes;
 
