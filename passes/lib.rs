@@ -19,6 +19,7 @@ pub mod fold_batch_norms;
 pub mod fold_constants;
 pub mod fold_old_batch_norms;
 pub mod freeze_initializers;
+pub mod freeze_requantization_ranges;
 pub mod fuse_attention;
 pub mod fuse_gelu;
 pub mod fuse_hard_swish;
@@ -94,6 +95,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fold_constants::PASS,
     &fold_old_batch_norms::PASS,
     &freeze_initializers::PASS,
+    &freeze_requantization_ranges::PASS,
     &fuse_attention::PASS,
     &fuse_gelu::PASS,
     &fuse_hard_swish::PASS,

@@ -1,10 +1,13 @@
 //! Arguments of a pass: checked when the pipeline is parsed, read when the pass is built.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use gtt_ir::{DType, Dim, Shape};
 
-use crate::{Kind, Param};
+use crate::files::Content;
+use crate::{Files, Kind, Param, Tensors};
 
 /// One argument as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ impl ArgError {
 pub struct Args {
     given: Vec<Arg>,
     params: &'static [Param],
+    /// What the files hold that arguments name, by the position of the argument.
+    contents: Vec<(usize, Content)>,
 }
 
 impl Args {
@@ -82,7 +87,29 @@ impl Args {
         {
             return Err(ArgError::of(param.name, format!("argument `{}` is missing", param.name)));
         }
-        Ok(Self { given, params })
+        Ok(Self { given, params, contents: Vec::new() })
+    }
+
+    /// Reads the files that arguments name.
+    pub fn with_files(mut self, files: Option<&dyn Files>) -> Result<Self, ArgError> {
+        let kind = |name: &str| self.params.iter().find(|param| param.name == name).map(|param| param.kind);
+        let mut contents = Vec::new();
+        for (index, arg) in self.given.iter().enumerate() {
+            let kind = kind(&arg.name);
+            if !matches!(kind, Some(Kind::File | Kind::Checkpoint)) {
+                continue;
+            }
+            let occurrence = self.given[..index].iter().filter(|other| other.name == arg.name).count();
+            let failed = |why: &str| ArgError::at(&arg.name, occurrence, format!("`{}`: {why}", arg.name));
+            let Some(files) = files else { return Err(failed("files are not read here")) };
+            let content = match kind {
+                Some(Kind::File) => files.read(&arg.value).map(Content::Bytes),
+                _ => files.checkpoint(&arg.value).map(Content::Tensors),
+            };
+            contents.push((index, content.map_err(|why| failed(&why))?));
+        }
+        self.contents = contents;
+        Ok(self)
     }
 
     /// The arguments as written, in order.
@@ -161,6 +188,28 @@ impl Args {
         self.text(name)
     }
 
+    /// The content of a file, if one is given.
+    pub fn opt_file(&self, name: &str) -> Result<Option<&Bytes>, ArgError> {
+        Ok(match self.content(name)? {
+            Some(Content::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        })
+    }
+
+    /// A checkpoint, if one is given.
+    pub fn opt_checkpoint(&self, name: &str) -> Result<Option<&Arc<dyn Tensors>>, ArgError> {
+        Ok(match self.content(name)? {
+            Some(Content::Tensors(tensors)) => Some(tensors),
+            _ => None,
+        })
+    }
+
+    fn content(&self, name: &str) -> Result<Option<&Content>, ArgError> {
+        self.text(name)?;
+        let named = |index: usize| self.given[index].name == name;
+        Ok(self.contents.iter().find(|(index, _)| named(*index)).map(|(_, content)| content))
+    }
+
     /// Every occurrence of a repeated parameter, in order; its default if there is none.
     pub fn strs(&self, name: &str) -> Result<Vec<&str>, ArgError> {
         let default = self.text(name)?;
@@ -236,6 +285,8 @@ pub(crate) fn check(kind: Kind, text: &str) -> Result<(), &'static str> {
         Kind::Float => parse_float(text).map(drop),
         Kind::Bool => parse_bool(text).map(drop),
         Kind::Str => Ok(()),
+        Kind::File | Kind::Checkpoint if text.is_empty() => Err("a path"),
+        Kind::File | Kind::Checkpoint => Ok(()),
         Kind::Name if text.is_empty() => Err("a name"),
         Kind::Name => Ok(()),
         Kind::DType => parse_dtype(text).map(drop),
@@ -316,6 +367,36 @@ mod tests {
         let arg =
             |(name, value): &(&str, &str)| Arg { name: (*name).to_owned(), value: (*value).to_owned(), span: 0..0 };
         Args::new(given.iter().map(arg).collect(), PARAMS)
+    }
+
+    #[derive(Debug)]
+    struct Shelf;
+
+    impl Files for Shelf {
+        fn read(&self, path: &str) -> Result<Bytes, String> {
+            if path == "a" { Ok(Bytes::from_static(b"content")) } else { Err(format!("there is no `{path}`")) }
+        }
+
+        fn checkpoint(&self, _: &str) -> Result<Arc<dyn Tensors>, String> {
+            Err("none".to_owned())
+        }
+    }
+
+    #[test]
+    fn files_are_read_by_whoever_knows_how() {
+        const PARAMS: &[Param] = &[Param::new("log", Kind::File, ""), Param::new("from", Kind::Checkpoint, "")];
+        let read = |name: &str, path: &str, files: Option<&dyn Files>| {
+            let arg = Arg { name: name.to_owned(), value: path.to_owned(), span: 0..0 };
+            Args::new(vec![arg], PARAMS)?.with_files(files)
+        };
+        let args = read("log", "a", Some(&Shelf)).expect("it is there");
+        assert_eq!(args.opt_file("log").expect("declared").map(|bytes| &bytes[..]), Some(&b"content"[..]));
+        assert!(args.opt_checkpoint("from").expect("declared").is_none());
+        let error = |name, path, files| read(name, path, files).expect_err("no").message;
+        assert_eq!(error("log", "b", Some(&Shelf)), "`log`: there is no `b`");
+        assert_eq!(error("from", "b", Some(&Shelf)), "`from`: none");
+        assert_eq!(error("log", "a", None), "`log`: files are not read here");
+        assert_eq!(error("log", "", None), "`log` expects a path, found ``");
     }
 
     #[test]

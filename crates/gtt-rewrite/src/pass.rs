@@ -137,6 +137,10 @@ pub enum Kind {
     Name,
     /// An element type, e.g. `float`, `float32`, `int8`.
     DType,
+    /// The path of a file; its content is read when the pipeline is parsed, see [`Files`](crate::Files).
+    File,
+    /// The path of a TensorFlow checkpoint, opened likewise.
+    Checkpoint,
     /// A shape: integers with commas between; `-1` and `?` are unknown extents, the empty text is a scalar.
     Shape,
 }
@@ -151,6 +155,8 @@ impl Kind {
             Kind::Str => "text",
             Kind::Name => "name",
             Kind::DType => "type",
+            Kind::File => "file",
+            Kind::Checkpoint => "checkpoint",
             Kind::Shape => "shape",
         }
     }

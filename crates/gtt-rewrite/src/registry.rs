@@ -1,6 +1,8 @@
 //! The passes and named pipelines that a pipeline can speak of: a plain list.
 
-use crate::PassInfo;
+use std::sync::Arc;
+
+use crate::{Files, PassInfo};
 
 /// A pipeline with a name, `@name` in a pipeline.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +33,13 @@ pub struct Registry {
     passes: Vec<&'static PassInfo>,
     presets: Vec<Preset>,
     synonyms: Vec<Synonym>,
+    files: Option<Arc<dyn Files>>,
 }
 
 impl Registry {
     /// A registry of these.
     pub fn new(passes: &[&'static PassInfo], presets: &[Preset]) -> Self {
-        Self { passes: passes.to_vec(), presets: presets.to_vec(), synonyms: Vec::new() }
+        Self { passes: passes.to_vec(), presets: presets.to_vec(), synonyms: Vec::new(), files: None }
     }
 
     /// With one more pass; it hides a pass of the same name.
@@ -57,6 +60,17 @@ impl Registry {
     pub fn with_synonyms(mut self, synonyms: &[Synonym]) -> Self {
         self.synonyms.extend_from_slice(synonyms);
         self
+    }
+
+    /// With a way to read the files that arguments name.
+    pub fn with_files(mut self, files: Arc<dyn Files>) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// How the files that arguments name are read.
+    pub fn files(&self) -> Option<&dyn Files> {
+        self.files.as_deref()
     }
 
     /// The pass of this name or alias.

@@ -36,6 +36,7 @@ mod check;
 mod convert;
 mod diff;
 mod error;
+mod files;
 mod format;
 mod interface;
 mod load;
@@ -60,8 +61,8 @@ pub use gtt_ir as ir;
 pub use gtt_ops as ops;
 pub use gtt_rewrite as rewrite;
 pub use gtt_rewrite::{
-    Error as PassError, Event, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,
-    StepReport, Synonym,
+    Error as PassError, Event, Files, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,
+    StepReport, Synonym, Tensors,
 };
 pub use gtt_wire::Part;
 pub use interface::{Interface, likely_interface};
@@ -78,5 +79,5 @@ pub fn load(path: impl AsRef<Path>) -> Result<Source, Error> {
 /// The passes and presets that come with gtt. Add your own with [`Registry::with_pass`], and use the result with
 /// [`Transform::with_registry`].
 pub fn passes() -> Registry {
-    gtt_passes::registry()
+    gtt_passes::registry().with_files(std::sync::Arc::new(files::Disk))
 }

@@ -4,6 +4,7 @@
 /// Names of passes with arguments.
 pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
     ("bind_placeholder", "name=input_1, value=1, ignore_errors=true"),
+    ("freeze_requantization_ranges", "min_max_log=\"range__print__;__requant_min_max:[-1][2]\", ignore_errors=true"),
     ("fuse_lp_normalization", "ignore_zero_vectors=true"),
     ("drop_output", "name=output_1, ignore_errors=true"),
     ("extract", "outputs=output_1, ignore_errors=true"),

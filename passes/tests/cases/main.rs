@@ -1,6 +1,7 @@
 //! Every case of every pass as one test, and random graphs through every pass: `cargo test -p gtt-passes fold_batch`.
 
 mod arguments;
+mod files;
 mod formats;
 mod oracle;
 
@@ -10,7 +11,7 @@ use gtt_testkit::{Kit, Suite, fuzz};
 const SEEDS: u64 = 25;
 
 fn main() {
-    let registry = gtt_passes::registry();
+    let registry = gtt_passes::registry().with_files(std::sync::Arc::new(files::BesideCases));
     let kit = Kit::new(registry.clone()).codec(formats::Onnx).codec(formats::Tf).oracle(oracle::Tract::default());
     let seeds = std::env::var("GTT_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
     let mut suite = Suite::from(kit);

@@ -248,6 +248,7 @@ impl<'a> Parser<'a> {
             Error::pipeline(self.text, locate(&error), message)
         };
         let args = Args::new(rest.iter().map(|found| found.arg.clone()).collect(), info.params).map_err(fail)?;
+        let args = args.with_files(self.registry.files()).map_err(fail)?;
         let pass = (info.build)(&args).map_err(fail)?;
         let ignore_errors = ignore_errors.unwrap_or(false);
         Ok(Step { info, args, ignore_errors, written: written.to_owned(), span, pass: Arc::from(pass) })
