@@ -1,14 +1,14 @@
 //! The ONNX graph under construction: emits nodes, keeps each lowered value's forms, names things.
 
 use gtt_ir::{
-    Attr, Attrs, DType, Def, Dialect, Domain, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId,
+    Attr, Attrs, DType, Def, Dialect, Domain, Graph, GraphId, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId,
 };
 use gtt_ops::eval::Evaluator;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::tensors::{element, integers, transposed};
 use crate::value::{
-    Elem, Elems, Form, Held, Val, Why, declared, decline, from_channels_first, permuted, to_channels_first,
+    Array, Elem, Elems, Form, Held, Val, Why, declared, decline, from_channels_first, permuted, to_channels_first,
 };
 
 /// Integer tensors up to this length are followed element by element.
@@ -20,6 +20,8 @@ type Reordered = (Val, Vec<usize>, Option<Vec<i64>>);
 /// See the module.
 pub(crate) struct Builder<'a> {
     model: Model,
+    /// The graph that nodes are added to: the main graph, or a body under construction.
+    current: GraphId,
     held: Vec<Held>,
     /// Names of values, each with how many were derived from it.
     taken: FxHashMap<Name, u32>,
@@ -32,6 +34,9 @@ pub(crate) struct Builder<'a> {
     shared_values: FxHashSet<ValueId>,
     /// Name of the node being lowered.
     scope: Name,
+    /// In a function: the name of the node that calls it, with a slash.
+    prefix: String,
+    loops: u32,
     rank: u32,
     pub(crate) opset: i64,
     transpose_limit: usize,
@@ -50,6 +55,7 @@ impl<'a> Builder<'a> {
         let mut model = Model::new(Dialect::Onnx);
         model.opsets.insert(Domain::ONNX, opset);
         Self {
+            current: model.main_id(),
             model,
             held: Vec::new(),
             taken: reserved.into_iter().map(|name| (name, 0)).collect(),
@@ -58,6 +64,8 @@ impl<'a> Builder<'a> {
             small: FxHashMap::default(),
             shared_values: FxHashSet::default(),
             scope: Name::default(),
+            prefix: String::new(),
+            loops: 0,
             rank: 0,
             opset,
             transpose_limit,
@@ -66,21 +74,123 @@ impl<'a> Builder<'a> {
     }
 
     pub(crate) fn set_scope(&mut self, name: &Name) {
-        self.scope = name.clone();
+        self.scope = self.prefixed(name);
+    }
+
+    fn prefixed(&self, name: &Name) -> Name {
+        if self.prefix.is_empty() { name.clone() } else { Name::from(format!("{}{name}", self.prefix)) }
+    }
+
+    /// Names of what is lowered from now on begin with that of the node in hand; gives what they began with before.
+    pub(crate) fn enter_function(&mut self) -> String {
+        let prefix = format!("{}/", self.scope);
+        std::mem::replace(&mut self.prefix, prefix)
+    }
+
+    pub(crate) fn leave_function(&mut self, prefix: String) {
+        self.prefix = prefix;
     }
 
     /// The model, without what turned out not to be needed.
     pub(crate) fn finish(mut self) -> Model {
-        let graph = self.model.main();
-        let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).rev().collect();
-        self.edit().erase_dead(nodes, |_| true);
-        let graph = self.model.main();
-        let unused: Vec<ValueId> =
-            graph.constants().filter(|(_, value, _)| value.is_unused()).map(|(id, _, _)| id).collect();
-        for id in unused {
-            self.edit().erase_value(id);
+        let main = self.model.main_id();
+        // What a body no longer reads may be all that keeps something alive outside: inner graphs first.
+        for id in self.model.nested(main).into_iter().rev() {
+            if self.model.get_graph(id).is_none() {
+                continue;
+            }
+            let graph = self.model.graph(id);
+            let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).rev().collect();
+            self.model.edit(id).erase_dead(nodes, |_| true);
+            let graph = self.model.graph(id);
+            let idle = |value: &gtt_ir::Value| {
+                value.is_unused() && matches!(value.def, Def::Const(_) | Def::Capture { .. })
+            };
+            let unused: Vec<ValueId> = graph.values().filter(|(_, value)| idle(value)).map(|(id, _)| id).collect();
+            for value in unused {
+                self.model.edit(id).erase_value(value);
+            }
         }
         self.model
+    }
+
+    // Bodies of loops and branches
+
+    fn graph(&self) -> &Graph {
+        self.model.graph(self.current)
+    }
+
+    /// Begins a body inside of the graph in hand: what is emitted from now on goes there.
+    pub(crate) fn begin_body(&mut self, suffix: &str) -> GraphId {
+        let name = self.scoped(suffix);
+        let body = self.edit().add_subgraph(name);
+        std::mem::replace(&mut self.current, body)
+    }
+
+    /// Ends the body; gives it.
+    pub(crate) fn end_body(&mut self, outer: GraphId) -> GraphId {
+        std::mem::replace(&mut self.current, outer)
+    }
+
+    /// Drops a body that is not to be used.
+    pub(crate) fn drop_body(&mut self, body: GraphId) {
+        let spec = NodeSpec::new(Op::onnx("If"), "").attr("then_branch", Attr::Graph(body));
+        let mut editor = self.edit();
+        let node = editor.add_node(spec);
+        editor.erase_node(node);
+    }
+
+    /// An input of the body in hand.
+    pub(crate) fn body_input(&mut self, suffix: &str, dtype: DType, shape: Option<Shape>) -> Val {
+        let name = self.scoped(suffix);
+        let value = self.edit().add_input(name, declared(dtype, shape.as_ref()));
+        self.hold_again(Form::Natural, value, dtype, shape)
+    }
+
+    /// An output of the body in hand.
+    pub(crate) fn body_output(&mut self, suffix: &str, val: Val) {
+        let port = self.scoped(suffix);
+        self.output(&port, val);
+    }
+
+    /// A number for a loop.
+    pub(crate) fn next_loop(&mut self) -> u32 {
+        self.loops += 1;
+        self.loops
+    }
+
+    /// A value of the graph `home`, which is the one in hand or around it, as the one in hand sees it.
+    fn captured(&mut self, home: GraphId, value: ValueId) -> ValueId {
+        self.captured_in(self.current, home, value)
+    }
+
+    fn captured_in(&mut self, graph: GraphId, home: GraphId, value: ValueId) -> ValueId {
+        let mut path = Vec::new();
+        let mut at = graph;
+        while at != home {
+            path.push(at);
+            match self.model.graph(at).parent {
+                Some(parent) => at = parent,
+                // Not around it: such values are never handed in.
+                None => return value,
+            }
+        }
+        path.into_iter().rev().fold(value, |value, graph| self.model.edit(graph).capture(value))
+    }
+
+    /// Does something where a value lives; what comes of it, as the graph in hand sees it.
+    fn at_home<E>(
+        &mut self,
+        home: GraphId,
+        make: impl FnOnce(&mut Self) -> Result<ValueId, E>,
+    ) -> Result<ValueId, E> {
+        if home == self.current {
+            return make(self);
+        }
+        let here = std::mem::replace(&mut self.current, home);
+        let made = make(self);
+        self.current = here;
+        Ok(self.captured(home, made?))
     }
 
     pub(crate) fn held(&self, val: Val) -> &Held {
@@ -97,8 +207,7 @@ impl<'a> Builder<'a> {
     }
 
     fn edit(&mut self) -> gtt_ir::Editor<'_> {
-        let main = self.model.main_id();
-        self.model.edit(main)
+        self.model.edit(self.current)
     }
 
     fn fresh(&mut self, base: &str) -> Name {
@@ -138,7 +247,10 @@ impl<'a> Builder<'a> {
                 .flatten()
                 .map(|elements| elements.into_iter().map(Elem::Known).collect());
         self.push(Held {
-            name: name.clone(),
+            name: self.prefixed(name),
+            home: self.model.main_id(),
+            array: None,
+            counts: None,
             dtype: tensor.dtype(),
             shape: tensor.ty().shape().cloned(),
             tensor: Some(tensor),
@@ -153,6 +265,9 @@ impl<'a> Builder<'a> {
     pub(crate) fn hold(&mut self, form: Form, value: ValueId, dtype: DType, shape: Option<Shape>) -> Val {
         let mut held = Held {
             name: self.scope.clone(),
+            home: self.current,
+            array: None,
+            counts: None,
             dtype,
             shape,
             tensor: None,
@@ -193,6 +308,9 @@ impl<'a> Builder<'a> {
         let value = self.edit().add_input(port.clone(), declared(dtype, shape.as_ref()));
         let held = Held {
             name: name.clone(),
+            home: self.current,
+            array: None,
+            counts: None,
             dtype,
             shape,
             tensor: None,
@@ -208,7 +326,7 @@ impl<'a> Builder<'a> {
     /// `Identity`.
     pub(crate) fn output(&mut self, port: &Name, val: Val) {
         let mut value = self.natural(val);
-        let graph = self.model.main();
+        let graph = self.graph();
         let is_result = matches!(graph.value(value).def, Def::Node { .. });
         if !is_result && graph.value(value).name == *port {
             self.edit().add_output(port.clone(), value);
@@ -225,7 +343,12 @@ impl<'a> Builder<'a> {
 
     /// Names the ONNX value of a new result after the TensorFlow value.
     pub(crate) fn rename(&mut self, val: Val, name: &Name) {
+        let name = self.prefixed(name);
+        let home = self.current;
         let held = self.held_mut(val);
+        if held.home != home {
+            return;
+        }
         held.name = name.clone();
         let forms = [(held.natural, ""), (held.channels_first, "/channels_first"), (held.wide, "/i64")];
         for (value, suffix) in forms {
@@ -233,7 +356,7 @@ impl<'a> Builder<'a> {
             if self.shared_values.contains(&value) {
                 continue;
             }
-            if let Def::Node { node, .. } = self.model.main().value(value).def {
+            if let Def::Node { node, .. } = self.graph().value(value).def {
                 let node_name = self.scope.clone();
                 if self.node_names.insert(node_name.clone()) {
                     self.edit().set_node_name(node, node_name);
@@ -242,6 +365,25 @@ impl<'a> Builder<'a> {
                 self.edit().set_value_name(value, name);
             }
         }
+    }
+
+    /// Records what a tensor array holds.
+    pub(crate) fn set_array(&mut self, val: Val, array: Array) {
+        self.held_mut(val).array = Some(array);
+    }
+
+    /// Records that the value is `0, 1, 2, …` below `limit`.
+    pub(crate) fn set_counts(&mut self, val: Val, limit: Val) {
+        self.held_mut(val).counts = Some(limit);
+    }
+
+    /// The same integer scalar for certain.
+    pub(crate) fn same_scalar(&self, a: Val, b: Val) -> bool {
+        let known = |val: Val| match self.held(val).elems.as_deref() {
+            Some([elem]) if *elem != Elem::Unknown => Some(elem.clone()),
+            _ => None,
+        };
+        a == b || known(a).is_some_and(|a| known(b) == Some(a))
     }
 
     /// Records what is known of the elements of a small integer value.
@@ -263,6 +405,13 @@ impl<'a> Builder<'a> {
 
     /// The value as TensorFlow has it. Made of another form on first use.
     pub(crate) fn natural(&mut self, val: Val) -> ValueId {
+        let home = self.held(val).home;
+        let made: Result<ValueId, std::convert::Infallible> = self.at_home(home, |builder| Ok(builder.natural_at_home(val)));
+        let Ok(made) = made;
+        made
+    }
+
+    fn natural_at_home(&mut self, val: Val) -> ValueId {
         let held = self.held(val);
         if let Some(value) = held.natural {
             return value;
@@ -287,21 +436,29 @@ impl<'a> Builder<'a> {
 
     /// The value with its last dimension behind the first. The rank must be known and 3 or more.
     pub(crate) fn channels_first(&mut self, val: Val) -> Result<ValueId, Why> {
-        let held = self.held(val);
-        if let Some(value) = held.channels_first {
-            return Ok(value);
-        }
-        let Some(rank) = held.rank().filter(|&rank| rank >= 3) else {
-            return decline("an operand has no channels-first form");
-        };
-        let order = to_channels_first(rank);
-        let made = self.reordered(val, &order, None, "channels_first");
-        self.held_mut(val).channels_first = Some(made);
-        Ok(made)
+        let home = self.held(val).home;
+        self.at_home(home, |builder| {
+            let held = builder.held(val);
+            if let Some(value) = held.channels_first {
+                return Ok(value);
+            }
+            let Some(rank) = held.rank().filter(|&rank| rank >= 3) else {
+                return decline("an operand has no channels-first form");
+            };
+            let order = to_channels_first(rank);
+            let made = builder.reordered(val, &order, None, "channels_first");
+            builder.held_mut(val).channels_first = Some(made);
+            Ok(made)
+        })
     }
 
     /// An integer value as i64.
     pub(crate) fn wide(&mut self, val: Val) -> Result<ValueId, Why> {
+        let home = self.held(val).home;
+        self.at_home(home, |builder| builder.wide_at_home(val))
+    }
+
+    fn wide_at_home(&mut self, val: Val) -> Result<ValueId, Why> {
         let held = self.held(val);
         if let Some(value) = held.wide {
             return Ok(value);
@@ -351,16 +508,21 @@ impl<'a> Builder<'a> {
     /// An operand in another order of dimensions, and then perhaps under another shape. A constant is copied when small, else moved
     /// by a `Transpose` node; what was made once is shared.
     pub(crate) fn reordered(&mut self, val: Val, order: &[usize], shape: Option<&[i64]>, hint: &str) -> ValueId {
-        let key = (val, order.to_vec(), shape.map(<[i64]>::to_vec));
-        if let Some(&value) = self.reordered.get(&key) {
-            return value;
-        }
-        let made = self.reordered_constant(val, order, shape, hint).unwrap_or_else(|| {
-            let value = self.natural(val);
-            let value = self.transpose(value, order);
-            shape.map_or(value, |shape| self.reshape(value, shape))
+        let home = self.held(val).home;
+        let made: Result<ValueId, std::convert::Infallible> = self.at_home(home, |builder| {
+            let key = (val, order.to_vec(), shape.map(<[i64]>::to_vec));
+            if let Some(&value) = builder.reordered.get(&key) {
+                return Ok(value);
+            }
+            let made = builder.reordered_constant(val, order, shape, hint).unwrap_or_else(|| {
+                let value = builder.natural(val);
+                let value = builder.transpose(value, order);
+                shape.map_or(value, |shape| builder.reshape(value, shape))
+            });
+            builder.reordered.insert(key, made);
+            Ok(made)
         });
-        self.reordered.insert(key, made);
+        let Ok(made) = made;
         made
     }
 
@@ -380,7 +542,7 @@ impl<'a> Builder<'a> {
     // ONNX values
 
     pub(crate) fn ty(&self, value: ValueId) -> Type {
-        self.model.main().value(value).ty.clone()
+        self.graph().value(value).ty.clone()
     }
 
     pub(crate) fn set_type(&mut self, value: ValueId, ty: Type) {
@@ -396,8 +558,18 @@ impl<'a> Builder<'a> {
 
     /// The elements of constant i64 vectors, one after the other; `None` if one is not constant.
     pub(crate) fn known_i64s(&self, values: &[ValueId]) -> Option<Vec<i64>> {
-        let tensors = values.iter().map(|&value| self.model.main().tensor(value)?.to_vec::<i64>());
+        let tensors = values.iter().map(|&value| self.tensor_of(value)?.to_vec::<i64>());
         Some(tensors.collect::<Option<Vec<_>>>()?.concat())
+    }
+
+    /// The tensor of a constant, which may lie in a graph around the one in hand.
+    fn tensor_of(&self, value: ValueId) -> Option<&Tensor> {
+        let (mut graph, mut value) = (self.graph(), value);
+        while let Def::Capture { outer } = graph.value(value).def {
+            graph = self.model.graph(graph.parent?);
+            value = outer;
+        }
+        graph.tensor(value)
     }
 
     fn name_value(&mut self, value: ValueId, name: &Name) {
@@ -410,18 +582,23 @@ impl<'a> Builder<'a> {
         self.edit().add_const(name, tensor, rank)
     }
 
-    /// A constant that the lowering makes; equal small ones are shared.
+    /// A constant that the lowering makes; equal small ones are shared. Those of bodies lie in the main graph, too.
     pub(crate) fn shared(&mut self, tensor: Tensor) -> ValueId {
-        let key = (tensor.dtype(), tensor.shape().to_vec(), tensor.bytes().unwrap_or_default());
-        if let Some(&value) = self.small.get(&key) {
-            return value;
-        }
-        let name = self.scoped("const");
-        let value = self.initializer(name, tensor);
-        if key.2.len() <= 256 {
-            self.small.insert(key, value);
-        }
-        value
+        let main = self.model.main_id();
+        let made: Result<ValueId, std::convert::Infallible> = self.at_home(main, |builder| {
+            let key = (tensor.dtype(), tensor.shape().to_vec(), tensor.bytes().unwrap_or_default());
+            if let Some(&value) = builder.small.get(&key) {
+                return Ok(value);
+            }
+            let name = builder.scoped("const");
+            let value = builder.initializer(name, tensor);
+            if key.2.len() <= 256 {
+                builder.small.insert(key, value);
+            }
+            Ok(value)
+        });
+        let Ok(made) = made;
+        made
     }
 
     /// An i64 vector.

@@ -136,7 +136,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Mul", &["T"], elementwise::binary),
     entry("Neg", &["T"], elementwise::unary),
     entry("NonMaxSuppression", &["iou_threshold"], boxes::suppression),
-    entry("NonMaxSuppressionV2", &["T"], boxes::suppression),
+    entry("NonMaxSuppressionV2", &["T", "T_threshold"], boxes::suppression),
     entry("NonMaxSuppressionV3", &["T", "T_threshold"], boxes::suppression),
     entry("NonMaxSuppressionV4", &["T", "T_threshold", "pad_to_max_output_size"], boxes::suppression),
     entry("NonMaxSuppressionV5", &["T", "pad_to_max_output_size"], boxes::suppression),

@@ -1,6 +1,6 @@
 //! Lowered values: what is known about each, and the forms it is held in.
 
-use gtt_ir::{DType, Dim, Name, Shape, Tensor, Type, ValueId};
+use gtt_ir::{DType, Dim, GraphId, Name, Shape, Tensor, Type, ValueId};
 use smallvec::SmallVec;
 
 /// Why a node is not lowered.
@@ -61,11 +61,37 @@ impl Elem {
 /// Elements of an integer scalar or vector.
 pub(crate) type Elems = SmallVec<[Elem; 4]>;
 
+/// What is known of a tensor array (TensorFlow's v1 loops pass it on as a "flow") or a list of tensors (v2).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Array {
+    /// Number of elements it was made for.
+    pub(crate) size: Val,
+    pub(crate) state: ArrayState,
+}
+
+/// What was written so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ArrayState {
+    Empty,
+    /// Everything, stacked.
+    Full(Val),
+    /// In the body of a loop: a variable of the loop, nothing written in this iteration.
+    Open { number: u32, var: usize },
+    /// In the body of a loop: the element of this iteration.
+    Written { number: u32, var: usize, item: Val },
+}
+
 /// Everything about a lowered value. At least one of tensor, natural, channels-first and wide is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     /// Base of the names of its ONNX values.
     pub(crate) name: Name,
+    /// The graph its ONNX values are in.
+    pub(crate) home: GraphId,
+    /// It stands for a tensor array or a list of tensors.
+    pub(crate) array: Option<Array>,
+    /// It is `0, 1, 2, …` below this.
+    pub(crate) counts: Option<Val>,
     pub(crate) dtype: DType,
     /// In TensorFlow's order.
     pub(crate) shape: Option<Shape>,
