@@ -154,3 +154,43 @@ pub(crate) fn spatial(values: &[i64], rank: usize, format: DataFormat, what: &st
     }
     Ok(spatial.to_vec())
 }
+
+/// The names of a list of functions without attributes of their own. The IR keeps such a list as the encoded `AttrValue`: field 1 is
+/// the list, 9 in it a function, 1 in that its name.
+pub(crate) fn functions(attr: &gtt_ir::Attr) -> Option<Vec<String>> {
+    let gtt_ir::Attr::Raw(message) = attr else { return None };
+    let [(1, list)] = payloads(message)?[..] else { return None };
+    let name = |(tag, function): (u64, &[u8])| match payloads(function)?[..] {
+        [(1, name)] if tag == 9 => String::from_utf8(name.to_vec()).ok(),
+        _ => None,
+    };
+    payloads(list)?.into_iter().map(name).collect()
+}
+
+/// Tags and payloads of a protobuf message all of whose fields have a length.
+fn payloads(mut message: &[u8]) -> Option<Vec<(u64, &[u8])>> {
+    fn varint(message: &mut &[u8]) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = message.split_first()?;
+            *message = rest;
+            value |= u64::from(byte & 127) << shift;
+            if byte < 128 {
+                return Some(value);
+            }
+        }
+        None
+    }
+    let mut found = Vec::new();
+    while !message.is_empty() {
+        let key = varint(&mut message)?;
+        let length = usize::try_from(varint(&mut message)?).ok()?;
+        if key & 7 != 2 || length > message.len() {
+            return None;
+        }
+        let (payload, rest) = message.split_at(length);
+        found.push((key >> 3, payload));
+        message = rest;
+    }
+    Some(found)
+}

@@ -1,7 +1,8 @@
 //! The ONNX graph under construction: emits nodes, keeps each lowered value's forms, names things.
 
 use gtt_ir::{
-    Attr, Attrs, DType, Def, Dialect, Domain, Graph, GraphId, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type, ValueId,
+    Attr, Attrs, DType, Def, Dialect, Domain, Graph, GraphId, Model, Name, NodeId, NodeSpec, Op, Shape, Tensor, Type,
+    ValueId,
 };
 use gtt_ops::eval::Evaluator;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -77,6 +78,16 @@ impl<'a> Builder<'a> {
         self.scope = self.prefixed(name);
     }
 
+    /// Name of the node in hand, with that of the callers.
+    pub(crate) fn scope(&self) -> Name {
+        self.scope.clone()
+    }
+
+    /// Goes back to a name that [`Builder::scope`] gave.
+    pub(crate) fn set_scope_again(&mut self, scope: &Name) {
+        self.scope = scope.clone();
+    }
+
     fn prefixed(&self, name: &Name) -> Name {
         if self.prefix.is_empty() { name.clone() } else { Name::from(format!("{}{name}", self.prefix)) }
     }
@@ -103,9 +114,8 @@ impl<'a> Builder<'a> {
             let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).rev().collect();
             self.model.edit(id).erase_dead(nodes, |_| true);
             let graph = self.model.graph(id);
-            let idle = |value: &gtt_ir::Value| {
-                value.is_unused() && matches!(value.def, Def::Const(_) | Def::Capture { .. })
-            };
+            let idle =
+                |value: &gtt_ir::Value| value.is_unused() && matches!(value.def, Def::Const(_) | Def::Capture { .. });
             let unused: Vec<ValueId> = graph.values().filter(|(_, value)| idle(value)).map(|(id, _)| id).collect();
             for value in unused {
                 self.model.edit(id).erase_value(value);
@@ -179,11 +189,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Does something where a value lives; what comes of it, as the graph in hand sees it.
-    fn at_home<E>(
-        &mut self,
-        home: GraphId,
-        make: impl FnOnce(&mut Self) -> Result<ValueId, E>,
-    ) -> Result<ValueId, E> {
+    fn at_home<E>(&mut self, home: GraphId, make: impl FnOnce(&mut Self) -> Result<ValueId, E>) -> Result<ValueId, E> {
         if home == self.current {
             return make(self);
         }
@@ -251,6 +257,7 @@ impl<'a> Builder<'a> {
             home: self.model.main_id(),
             array: None,
             counts: None,
+            iteration: None,
             dtype: tensor.dtype(),
             shape: tensor.ty().shape().cloned(),
             tensor: Some(tensor),
@@ -268,6 +275,7 @@ impl<'a> Builder<'a> {
             home: self.current,
             array: None,
             counts: None,
+            iteration: None,
             dtype,
             shape,
             tensor: None,
@@ -311,6 +319,7 @@ impl<'a> Builder<'a> {
             home: self.current,
             array: None,
             counts: None,
+            iteration: None,
             dtype,
             shape,
             tensor: None,
@@ -367,9 +376,17 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Records what a tensor array holds.
-    pub(crate) fn set_array(&mut self, val: Val, array: Array) {
+    /// A value that stands for a list of tensors. It has no ONNX form.
+    pub(crate) fn list(&mut self, array: Array) -> Val {
+        let name = self.scope.clone();
+        let val = self.constant(&name, Tensor::scalar(0.0f32));
         self.held_mut(val).array = Some(array);
+        val
+    }
+
+    /// Records that the value is the number of the iteration of a loop.
+    pub(crate) fn set_iteration(&mut self, val: Val, number: u32) {
+        self.held_mut(val).iteration = Some(number);
     }
 
     /// Records that the value is `0, 1, 2, …` below `limit`.
@@ -406,7 +423,8 @@ impl<'a> Builder<'a> {
     /// The value as TensorFlow has it. Made of another form on first use.
     pub(crate) fn natural(&mut self, val: Val) -> ValueId {
         let home = self.held(val).home;
-        let made: Result<ValueId, std::convert::Infallible> = self.at_home(home, |builder| Ok(builder.natural_at_home(val)));
+        let made: Result<ValueId, std::convert::Infallible> =
+            self.at_home(home, |builder| Ok(builder.natural_at_home(val)));
         let Ok(made) = made;
         made
     }
@@ -494,8 +512,9 @@ impl<'a> Builder<'a> {
 
     /// The form that exists, for ops that work in any order of dimensions.
     pub(crate) fn any_order(&mut self, val: Val) -> (ValueId, Form) {
-        match self.held(val).channels_first {
-            Some(value) if self.held(val).is_channels_first() => (value, Form::ChannelsFirst),
+        let held = self.held(val);
+        match held.channels_first {
+            Some(value) if held.is_channels_first() => (self.captured(held.home, value), Form::ChannelsFirst),
             _ => (self.natural(val), Form::Natural),
         }
     }

@@ -1,7 +1,11 @@
 //! Walks the graph from its inputs to its outputs and lowers node by node.
 
+use std::rc::Rc;
+
 use gtt_ir::traverse::topological;
-use gtt_ir::{Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Shape, Tensor, Type, Use, ValueId};
+use gtt_ir::{
+    Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Port, Shape, Tensor, Type, Use, ValueId,
+};
 use gtt_ops::eval::Evaluator;
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
@@ -9,6 +13,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::attrs::Call;
 use crate::builder::{Builder, onnx_code};
 use crate::dropout;
+use crate::frames::{Frames, Unit, is_plumbing};
 use crate::ints;
 use crate::liveness::Liveness;
 use crate::ops::{control, create};
@@ -18,7 +23,7 @@ use crate::{LowerOptions, MAX_OPSET, MIN_OPSET, NotLowered, Reason};
 
 /// What became of a TensorFlow value.
 #[derive(Clone, Copy)]
-enum State {
+pub(crate) enum State {
     /// Nothing asked for it, or it was not reached yet.
     Absent,
     Lowered(Val),
@@ -38,59 +43,145 @@ pub(crate) fn lower(model: &Model, options: &LowerOptions, evaluator: &dyn Evalu
     if graph.outputs().is_empty() {
         return Err(whole("the model declares no outputs".to_owned()));
     }
-    let order = match topological(model, graph) {
-        Ok(order) => order,
-        Err(cycle) => return Err(whole(format!("{} nodes in or behind a cycle", cycle.len()))),
-    };
-    let walk = Walk {
-        graph,
-        options,
-        fed: graph.inputs().iter().map(|port| (port.value, &port.name)).collect(),
-        liveness: Liveness::default(),
-        builder: Builder::new(
-            options.opset,
-            options.transpose_limit,
-            evaluator,
-            graph.inputs().iter().chain(graph.outputs()).map(|port| port.name.clone()),
-        ),
-        states: vec![State::Absent; graph.value_bound()],
-        reasons: Vec::new(),
-    };
-    walk.run(&order)
+    let mut builder = Builder::new(
+        options.opset,
+        options.transpose_limit,
+        evaluator,
+        graph.inputs().iter().chain(graph.outputs()).map(|port| port.name.clone()),
+    );
+    let mut walk = Walk::new(model, graph, options, &mut builder, 0);
+    for port in graph.inputs() {
+        walk.feed(port.value, &port.name);
+    }
+    walk.run().map_err(|why| whole(why.into_owned()))?;
+    for port in graph.outputs() {
+        walk.output(port);
+    }
+    let reasons = walk.reasons;
+    if reasons.is_empty() { Ok(builder.finish()) } else { Err(NotLowered { reasons }) }
 }
 
-struct Walk<'a> {
-    graph: &'a Graph,
-    options: &'a LowerOptions,
+/// Stands for reasons that were recorded already.
+pub(crate) const SAID: Why = Why::Borrowed("");
+
+/// The walk through one graph: the main graph, or the body of a function.
+pub(crate) struct Walk<'a, 'b> {
+    pub(crate) model: &'a Model,
+    pub(crate) graph: &'a Graph,
+    pub(crate) options: &'a LowerOptions,
     fed: FxHashMap<ValueId, &'a Name>,
     liveness: Liveness,
-    builder: Builder<'a>,
+    pub(crate) frames: Rc<Frames>,
+    needed: Needed,
+    pub(crate) builder: &'b mut Builder<'a>,
     states: Vec<State>,
-    reasons: Vec<Reason>,
+    pub(crate) reasons: Vec<Reason>,
+    /// Functions around it.
+    pub(crate) depth: usize,
 }
 
-impl<'a> Walk<'a> {
-    fn run(mut self, order: &[NodeId]) -> Result<Model, NotLowered> {
-        for port in self.graph.inputs() {
-            self.feed(port.value, &port.name);
+impl<'a, 'b> Walk<'a, 'b> {
+    pub(crate) fn new(
+        model: &'a Model,
+        graph: &'a Graph,
+        options: &'a LowerOptions,
+        builder: &'b mut Builder<'a>,
+        depth: usize,
+    ) -> Self {
+        Self {
+            model,
+            graph,
+            options,
+            fed: graph.inputs().iter().map(|port| (port.value, &port.name)).collect(),
+            liveness: Liveness::default(),
+            frames: Rc::default(),
+            needed: Needed::default(),
+            builder,
+            states: vec![State::Absent; graph.value_bound()],
+            reasons: Vec::new(),
+            depth,
         }
+    }
+
+    /// Lowers what the outputs need; inputs must have their states.
+    pub(crate) fn run(&mut self) -> Result<(), Why> {
         let graph = self.graph;
-        self.liveness = Liveness::of(graph, order, &self.fed, |value| self.fixed_bool(value));
-        let needed = self.needed();
-        for &id in order.iter().filter(|id| needed.nodes[id.index()]) {
-            self.node(id, &needed.values);
-        }
-        for port in self.graph.outputs() {
-            if let State::Lowered(val) = self.state_of(port.value) {
-                self.builder.output(&port.name, val);
-            } else if self.liveness.is_dead(port.value) {
-                self.refuse(port.value, "the output lies in a branch that is never taken".into());
+        let order = match topological(self.model, graph) {
+            Ok(order) => order,
+            Err(cycle) => return decline(format!("{} nodes in or behind a cycle", cycle.len())),
+        };
+        self.liveness = Liveness::of(graph, &order, &self.fed, |value| self.fixed_bool(value));
+        let frames = Rc::new(Frames::of(graph, &order)?);
+        self.frames = frames.clone();
+        self.needed = self.needed_for(graph.outputs().iter().map(|port| port.value), |_| false);
+        self.units(&frames.list[0].order);
+        Ok(())
+    }
+
+    /// Lowers units as far as they are needed.
+    pub(crate) fn units(&mut self, units: &[Unit]) {
+        for &unit in units {
+            match unit {
+                Unit::Node(id) if self.needed.nodes[id.index()] => {
+                    let node = self.graph.node(id);
+                    match node.op.name.as_str() {
+                        "Enter" | "RefEnter" => {
+                            let state = node.input(0).map_or(State::Failed, |value| self.state_of(value));
+                            self.set_results(node, state);
+                        }
+                        _ if is_plumbing(node) || self.is_loop_merge(node) => {}
+                        _ => self.node(id),
+                    }
+                }
+                Unit::Frame(frame) => self.frame(frame),
+                Unit::Node(_) => {}
             }
         }
-        if self.reasons.is_empty() {
-            return Ok(self.builder.finish());
+    }
+
+    /// It joins what enters a loop with what comes back.
+    pub(crate) fn is_loop_merge(&self, node: &Node) -> bool {
+        let comes_back = |value: ValueId| {
+            self.graph.def_node(value).is_some_and(|source| self.graph.node(source).op.name.ends_with("NextIteration"))
+        };
+        node.op.name.ends_with("Merge") && node.operands().any(comes_back)
+    }
+
+    pub(crate) fn set_results(&mut self, node: &Node, state: State) {
+        for value in node.results() {
+            self.states[value.index()] = state;
         }
-        Err(NotLowered { reasons: self.reasons })
+    }
+
+    pub(crate) fn set_state(&mut self, value: ValueId, state: State) {
+        self.states[value.index()] = state;
+    }
+
+    pub(crate) fn is_needed(&self, value: ValueId) -> bool {
+        self.needed.values[value.index()]
+    }
+
+    pub(crate) fn is_conditional(&self, value: ValueId) -> bool {
+        self.liveness.is_conditional(value)
+    }
+
+    /// Lets other nodes be the needed ones; gives those that were.
+    pub(crate) fn swap_needed(&mut self, needed: Needed) -> Needed {
+        std::mem::replace(&mut self.needed, needed)
+    }
+
+    fn output(&mut self, port: &Port) {
+        match self.state_of(port.value) {
+            State::Lowered(val) if self.builder.held(val).array.is_some() => {
+                self.refuse(port.value, "the output is a list of tensors".into());
+            }
+            State::Lowered(val) => self.builder.output(&port.name, val),
+            _ if self.liveness.is_dead(port.value) => {
+                self.refuse(port.value, "the output lies in a branch that is never taken".into());
+            }
+            _ if self.reasons.is_empty() => self.refuse(port.value, "the output has no value".into()),
+            _ => {}
+        }
     }
 
     /// Makes the ONNX input (or constant) of a fed value.
@@ -157,7 +248,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn state_of(&mut self, value: ValueId) -> State {
+    pub(crate) fn state_of(&mut self, value: ValueId) -> State {
         if let (State::Absent, Def::Const(constant)) = (self.states[value.index()], &self.graph.value(value).def) {
             let (name, dtype) = (&self.graph.value(value).name, constant.tensor.dtype());
             self.states[value.index()] =
@@ -184,11 +275,11 @@ impl<'a> Walk<'a> {
         self.graph.value(value).uses().iter().all(dequantizes)
     }
 
-    /// Backwards from the outputs over operands; dead operands of `Merge` and what is fed are not passed.
-    fn needed(&self) -> Needed {
+    /// Backwards over operands; dead operands of `Merge` and what is fed are not passed, nor nodes for which `stop` holds.
+    pub(crate) fn needed_for(&self, roots: impl IntoIterator<Item = ValueId>, stop: impl Fn(NodeId) -> bool) -> Needed {
         let mut needed =
             Needed { nodes: vec![false; self.graph.node_bound()], values: vec![false; self.graph.value_bound()] };
-        let mut work: Vec<ValueId> = self.graph.outputs().iter().map(|port| port.value).collect();
+        let mut work: Vec<ValueId> = roots.into_iter().collect();
         while let Some(value) = work.pop() {
             if std::mem::replace(&mut needed.values[value.index()], true) || self.fed.contains_key(&value) {
                 continue;
@@ -198,11 +289,19 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let node = self.graph.node(id);
+            if stop(id) {
+                continue;
+            }
             if node.op.is_tf("Merge") {
                 work.extend(node.operands().filter(|&operand| !self.liveness.is_dead(operand)));
                 work.extend(self.liveness.choice(node).map(|choice| choice.predicate));
             } else if node.op.is_tf("Switch") {
                 work.extend(node.input(0));
+                let of_loop = |value: &ValueId| {
+                    let source = self.graph.def_node(*value);
+                    source.is_some_and(|source| self.graph.node(source).op.is_tf("LoopCond"))
+                };
+                work.extend(node.input(1).filter(of_loop));
             } else if let Some(shape) = dropout::mask(self.graph, &self.fed, node) {
                 work.push(shape);
             } else {
@@ -212,19 +311,22 @@ impl<'a> Walk<'a> {
         needed
     }
 
-    fn node(&mut self, id: NodeId, needed: &[bool]) {
+    fn node(&mut self, id: NodeId) {
         let graph = self.graph;
         let node = graph.node(id);
         self.builder.set_scope(&node.name);
         let before = self.builder.held_count();
-        let results = match self.operands(node, needed) {
+        let results = match self.operands(node) {
             Some(call) => self.call(&call).map(Some),
-            None if table::find(&node.op.name).is_none() && !node.op.is_tf("Merge") => {
+            None if table::find(&node.op.name).is_none() && !self.is_structural(node) => {
                 Err(table::unknown(&node.op.name))
             }
             None => Ok(None),
         };
         let results = results.unwrap_or_else(|why| {
+            if why == SAID {
+                return None;
+            }
             self.reasons.push(Reason { node: node.name.clone(), op: node.op.name.clone(), why: why.into_owned() });
             None
         });
@@ -243,7 +345,7 @@ impl<'a> Walk<'a> {
 
     /// The node with its operands lowered; `None` when one failed. Operands of `Merge` that are dead are left out, and so is the
     /// predicate of `Switch`. A mask that keeps everything has one operand, its shape.
-    fn operands(&mut self, node: &'a Node, needed: &[bool]) -> Option<Call<'a>> {
+    fn operands(&mut self, node: &'a Node) -> Option<Call<'a>> {
         let is_merge = node.op.is_tf("Merge");
         let mask = dropout::mask(self.graph, &self.fed, node);
         let operands: SmallVec<[Option<ValueId>; 4]> = match mask {
@@ -262,7 +364,7 @@ impl<'a> Walk<'a> {
                 State::Absent | State::Failed => return None,
             }
         }
-        let needed = node.outputs.iter().map(|value| value.is_some_and(|value| needed[value.index()])).collect();
+        let needed = node.outputs.iter().map(|value| value.is_some_and(|value| self.is_needed(value))).collect();
         Some(Call { node, inputs, needed, is_mask: mask.is_some() })
     }
 
@@ -272,7 +374,10 @@ impl<'a> Walk<'a> {
             return self.merge(call);
         }
         if call.is_mask {
-            return create::mask(&mut self.builder, call);
+            return create::mask(self.builder, call);
+        }
+        if let Some(results) = self.structure(call) {
+            return results;
         }
         let Some(entry) = table::find(&node.op.name) else { return decline(table::unknown(&node.op.name)) };
         let stray =
@@ -280,11 +385,18 @@ impl<'a> Walk<'a> {
         if let Some(attr) = stray {
             return decline(format!("attribute `{}` is not known", attr.name));
         }
-        let partial = ints::partial(&self.builder, call);
+        const TAKE_LISTS: [&str; 5] = ["EmptyTensorList", "Identity", "IdentityN", "StopGradient", "Switch"];
+        let name = node.op.name.as_str();
+        let takes_lists =
+            name.starts_with("TensorArray") || name.starts_with("TensorList") || TAKE_LISTS.contains(&name);
+        if !takes_lists && call.inputs.iter().any(|&val| self.builder.held(val).array.is_some()) {
+            return decline("an operand is a list of tensors");
+        }
+        let partial = ints::partial(self.builder, call);
         if let Some(tensor) = partial.as_ref().and_then(ints::Partial::tensor) {
             return Ok(vec![Some(self.builder.constant(&node.name, tensor))]);
         }
-        let results = (entry.lower)(&mut self.builder, call)?;
+        let results = (entry.lower)(self.builder, call)?;
         if let (Some(partial), Some(Some(val))) = (partial, results.first()) {
             self.builder.set_elems(*val, partial.elems);
         }
@@ -306,7 +418,7 @@ impl<'a> Walk<'a> {
         let State::Lowered(predicate) = self.state_of(choice.predicate) else {
             return decline("the predicate could not be lowered");
         };
-        control::choose(&mut self.builder, call, predicate, choice.on_true)
+        control::choose(self.builder, call, predicate, choice.on_true)
     }
 
     fn refuse(&mut self, value: ValueId, why: String) {
@@ -319,7 +431,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-struct Needed {
-    nodes: Vec<bool>,
+/// Which nodes are to be lowered, and which of their results are read.
+#[derive(Default)]
+pub(crate) struct Needed {
+    pub(crate) nodes: Vec<bool>,
     values: Vec<bool>,
 }

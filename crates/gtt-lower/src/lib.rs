@@ -19,10 +19,13 @@
 
 mod attrs;
 mod builder;
+mod calls;
 mod driver;
 mod dropout;
+mod frames;
 mod ints;
 mod liveness;
+mod loops;
 mod ops;
 mod table;
 mod tensors;

@@ -55,8 +55,22 @@ impl Liveness {
         }
         for &id in order {
             let node = graph.node(id);
-            let state = if node.op.is_tf("Merge") { liveness.merged(node) } else { liveness.joined(node) };
-            if let (true, Some(predicate)) = (node.op.is_tf("Switch"), node.input(1)) {
+            let comes_back = |value: ValueId| {
+                graph.def_node(value).is_some_and(|source| graph.node(source).op.is_tf("NextIteration"))
+            };
+            let state = match node.op.is_tf("Merge") {
+                // A variable of a loop is there when what enters is.
+                true if node.operands().any(comes_back) => {
+                    let enters = node.operands().find(|&value| !comes_back(value));
+                    enters.map_or(State::Unknown, |value| liveness.state(value))
+                }
+                true => liveness.merged(node),
+                false => liveness.joined(node),
+            };
+            let predicate = node.input(1).filter(|_| node.op.is_tf("Switch"));
+            let of_loop =
+                |value: ValueId| graph.def_node(value).is_some_and(|source| graph.node(source).op.is_tf("LoopCond"));
+            if let Some(predicate) = predicate.filter(|&predicate| !of_loop(predicate)) {
                 let (root, flipped) = root(graph, predicate, fed);
                 for (slot, value) in node.outputs.iter().enumerate() {
                     let Some(value) = *value else { continue };
@@ -107,6 +121,11 @@ impl Liveness {
     /// Certainly never computed.
     pub(crate) fn is_dead(&self, value: ValueId) -> bool {
         !self.nodes.is_empty() && self.state(value) == State::Dead
+    }
+
+    /// It depends on a run-time condition whether it is computed.
+    pub(crate) fn is_conditional(&self, value: ValueId) -> bool {
+        !self.nodes.is_empty() && !matches!(self.state(value), State::When(conditions) if conditions.is_empty())
     }
 
     /// For a `Merge` with two live operands: what decides between them.

@@ -6,8 +6,8 @@
 use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
-    boxes, control, conv, create, elementwise, functions, fused, gather, layout, matmul, norm, pool, quantized, reduce,
-    resize, shape, slice, space,
+    arrays, boxes, control, conv, create, elementwise, functions, fused, gather, layout, matmul, norm, pool, quantized,
+    reduce, resize, shape, slice, space,
 };
 use crate::value::{Val, Why};
 
@@ -83,6 +83,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("DivNoNan", &["T"], functions::div_no_nan),
     entry("Einsum", &["T", "N", "equation"], matmul::einsum),
     entry("Elu", &["T"], elementwise::unary),
+    entry("EmptyTensorList", &["element_dtype", "shape_type"], arrays::empty),
     entry("EnsureShape", &["T", "shape"], control::identity),
     entry("Equal", &["T", "incompatible_shape_error"], elementwise::compare),
     entry("Erf", &["T"], elementwise::unary),
@@ -195,6 +196,32 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Switch", &["T"], control::switch),
     entry("Tan", &["T"], elementwise::unary),
     entry("Tanh", &["T"], elementwise::unary),
+    entry("TensorArrayConcatV3", &["dtype", "element_shape_except0"], arrays::concat),
+    entry("TensorArrayGatherV3", &["dtype", "element_shape"], arrays::gather),
+    entry("TensorArrayReadV3", &["dtype"], arrays::read),
+    entry("TensorArrayScatterV3", &["T"], arrays::unstack),
+    entry("TensorArraySizeV3", &[], arrays::size),
+    entry(
+        "TensorArrayV3",
+        &[
+            "dtype",
+            "element_shape",
+            "dynamic_size",
+            "clear_after_read",
+            "identical_element_shapes",
+            "tensor_array_name",
+        ],
+        arrays::array,
+    ),
+    entry("TensorArrayWriteV3", &["T"], arrays::write),
+    entry("TensorListFromTensor", &["element_dtype", "shape_type"], arrays::unstack),
+    entry("TensorListGather", &["element_dtype"], arrays::gather),
+    entry("TensorListGetItem", &["element_dtype", "Tshape"], arrays::read),
+    entry("TensorListLength", &[], arrays::size),
+    entry("TensorListPushBack", &["element_dtype"], arrays::write),
+    entry("TensorListReserve", &["element_dtype", "shape_type"], arrays::reserve),
+    entry("TensorListSetItem", &["element_dtype", "resize_if_index_out_of_bounds"], arrays::write),
+    entry("TensorListStack", &["element_dtype", "num_elements"], arrays::stack),
     entry("Tile", &["T", "Tmultiples"], create::tile),
     entry("TopKV2", &["T", "Tk", "sorted", "index_type"], gather::top_k),
     entry("Transpose", &["T", "Tperm"], shape::transpose),
@@ -212,12 +239,6 @@ pub(crate) fn find(op: &str) -> Option<&'static Entry> {
 /// Why an op has no line.
 pub(crate) fn unknown(op: &str) -> Why {
     Why::Borrowed(match op {
-        "Enter" | "Exit" | "NextIteration" | "LoopCond" | "RefEnter" | "RefExit" | "RefNextIteration" => {
-            "loops are not lowered"
-        }
-        "If" | "StatelessIf" | "Case" | "While" | "StatelessWhile" | "PartitionedCall" | "StatefulPartitionedCall" => {
-            "calls of functions are not lowered"
-        }
         "VarHandleOp" | "ReadVariableOp" | "Variable" | "VariableV2" => "variables have to be frozen first",
         _ if op.starts_with("Random") || matches!(op, "TruncatedNormal" | "Multinomial") => "its result is random",
         _ => "there is no translation for it",

@@ -64,8 +64,8 @@ pub(crate) type Elems = SmallVec<[Elem; 4]>;
 /// What is known of a tensor array (TensorFlow's v1 loops pass it on as a "flow") or a list of tensors (v2).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Array {
-    /// Number of elements it was made for.
-    pub(crate) size: Val,
+    /// Number of elements it was made for; `None` when it grows.
+    pub(crate) size: Option<Val>,
     pub(crate) state: ArrayState,
 }
 
@@ -76,9 +76,16 @@ pub(crate) enum ArrayState {
     /// Everything, stacked.
     Full(Val),
     /// In the body of a loop: a variable of the loop, nothing written in this iteration.
-    Open { number: u32, var: usize },
+    Open {
+        number: u32,
+        var: usize,
+    },
     /// In the body of a loop: the element of this iteration.
-    Written { number: u32, var: usize, item: Val },
+    Written {
+        number: u32,
+        var: usize,
+        item: Val,
+    },
 }
 
 /// Everything about a lowered value. At least one of tensor, natural, channels-first and wide is there.
@@ -92,6 +99,8 @@ pub(crate) struct Held {
     pub(crate) array: Option<Array>,
     /// It is `0, 1, 2, …` below this.
     pub(crate) counts: Option<Val>,
+    /// It is the number of the iteration of this loop.
+    pub(crate) iteration: Option<u32>,
     pub(crate) dtype: DType,
     /// In TensorFlow's order.
     pub(crate) shape: Option<Shape>,

@@ -28,6 +28,9 @@ pub(crate) fn switch(_: &mut Builder<'_>, call: &Call<'_>) -> Results {
 pub(crate) fn choose(builder: &mut Builder<'_>, call: &Call<'_>, predicate: Val, on_true: usize) -> Results {
     let (a, b) = (call.input(on_true)?, call.input(1 - on_true)?);
     let (x, y) = (builder.held(a).clone(), builder.held(b).clone());
+    if x.array.is_some() || y.array.is_some() {
+        return decline("a run-time condition chooses between lists of tensors");
+    }
     let tensor = |dtype, shape| Type::Tensor { dtype: Some(dtype), shape };
     if !tensor(x.dtype, x.shape.clone()).same_tensor(&tensor(y.dtype, y.shape)) {
         return decline("the sides of a run-time condition may differ in shape");

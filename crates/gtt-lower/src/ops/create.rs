@@ -137,6 +137,18 @@ pub(crate) fn tile(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
 
 /// `start, start + delta, …` below `limit`: a constant for known integers (up to a million), else `Range`.
 pub(crate) fn range(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let known = |builder: &Builder<'_>, slot: usize, number: i64| {
+        call.elems(builder, slot).is_some_and(|elems| elems.as_slice() == [Elem::Known(number)])
+    };
+    let counts = known(builder, 0, 0) && known(builder, 2, 1);
+    let results = numbers(builder, call)?;
+    if let (true, Some(Some(val))) = (counts, results.first()) {
+        builder.set_counts(*val, call.input(1)?);
+    }
+    Ok(results)
+}
+
+fn numbers(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     const LONGEST: i64 = 1 << 20;
     let vals = [call.input(0)?, call.input(1)?, call.input(2)?];
     let dtype = builder.held(vals[0]).dtype;

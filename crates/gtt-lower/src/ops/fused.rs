@@ -9,7 +9,7 @@ use crate::value::{Val, Why, decline};
 
 /// `FusedPadConv2D` (x, paddings, filter), `FusedResizeAndPadConv2D` (x, size, paddings, filter): what they stand for, one after
 /// the other.
-pub(crate) fn conv(builder: &mut Builder, call: &Call<'_>) -> Results {
+pub(crate) fn conv(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let resizes = call.op() == "FusedResizeAndPadConv2D";
     let (mut x, first) = (call.input(0)?, usize::from(resizes));
     let (paddings, filter) = (call.input(first + 1)?, call.input(first + 2)?);
@@ -28,12 +28,12 @@ pub(crate) fn conv(builder: &mut Builder, call: &Call<'_>) -> Results {
 
 /// Lowers a node that stands for a part of the call.
 fn part(
-    builder: &mut Builder,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
     op: &'static str,
     attrs: Attrs,
     inputs: Vec<Val>,
-    lower: fn(&mut Builder, &Call<'_>) -> Results,
+    lower: fn(&mut Builder<'_>, &Call<'_>) -> Results,
 ) -> Result<Val, Why> {
     let node = Node { op: Op::tf(op), attrs, ..call.node.clone() };
     let results = lower(builder, &Call { node: &node, inputs, needed: vec![true], is_mask: false })?;

@@ -226,7 +226,10 @@ fn parts(builder: &mut Builder<'_>, x: Val, at: usize, sizes: &[i64]) -> Results
 pub(crate) fn pad(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
-    let flat = call.const_ints(builder, 1, "the padding")?;
+    let flat = match call.const_ints(builder, 1, "the padding") {
+        Ok(flat) => flat,
+        Err(_) => return padded_at_run_time(builder, call),
+    };
     let (pairs, []) = flat.as_chunks::<2>() else { return decline("the padding is not pairs") };
     let rank = pairs.len();
     if held.rank().is_some_and(|own| own != rank) {
@@ -258,6 +261,30 @@ pub(crate) fn pad(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     }
     let value = builder.node("Pad", &inputs, attrs, &[declared(held.dtype, None)])[0];
     only(builder.hold(form, value, held.dtype, Some(shape)))
+}
+
+/// The padding is computed: rows of before and after become all before, all after.
+fn padded_at_run_time(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let (x, padding) = (call.input(0)?, call.input(1)?);
+    let held = builder.held(x).clone();
+    let mode = match call.op() {
+        "MirrorPad" if call.text("mode", None)? != "REFLECT" => return decline("mode SYMMETRIC of unknown padding"),
+        "MirrorPad" => "reflect",
+        _ => "constant",
+    };
+    let Some(rank) = held.rank() else { return decline("data of unknown rank") };
+    let rows = builder.wide(padding)?;
+    let columns = builder.transpose(rows, &[1, 0]);
+    let pads = builder.reshape(columns, &[2 * rank as i64]);
+    let mut inputs = vec![Some(builder.natural(x)), Some(pads)];
+    if call.op() == "PadV2" {
+        let number = call.input(2)?;
+        inputs.push(Some(builder.natural(number)));
+    }
+    let shape: Shape = (0..rank).map(|_| Dim::Unknown).collect();
+    let attrs = Attrs::new().with("mode", Attr::Str(mode.into()));
+    let value = builder.node("Pad", &inputs, attrs, &[declared(held.dtype, Some(&shape))])[0];
+    only(builder.natural_result(value, held.dtype, Some(shape)))
 }
 
 fn padded(dim: &Dim, pair: &[i64; 2]) -> Dim {

@@ -1,5 +1,6 @@
 //! The translations, one file for a family of ops.
 
+pub(crate) mod arrays;
 pub(crate) mod boxes;
 pub(crate) mod control;
 pub(crate) mod conv;

@@ -124,10 +124,10 @@ fn every_node_in_the_way_is_named() {
   x = Placeholder() {dtype=f32, shape=shape[2]}
   a = Mystery(x) {T=f32}
   b = Relu(a) {T=f32}
-  c = Enter(b) {T=f32, frame_name="loop"}
+  c = Multinomial(b) {T=f32}
   y = VarHandleOp(c) {dtype=f32}
 }"#,
-        "op Mystery (`a`): there is no translation for it; op Enter (`c`): loops are not lowered; op VarHandleOp (`y`): variables have to be frozen first",
+        "op Mystery (`a`): there is no translation for it; op Multinomial (`c`): its result is random; op VarHandleOp (`y`): variables have to be frozen first",
     );
 }
 

@@ -1,0 +1,633 @@
+//! Loops: v1 frames and v2 `While` as ONNX `Loop`.
+//!
+//! A variable that stays as it is becomes a value of the graph around the loop; one that counts iterations becomes ONNX's own
+//! counter; a tensor array (or list of tensors) that gets one element in every iteration, at the place of its number, becomes a scan
+//! output; all others are carried. Where the condition is nothing but such counters below limits, the number of iterations is known
+//! before the loop and no condition is computed in it.
+
+use gtt_ir::{Attr, Attrs, DType, Dim, Graph, GraphId, Model, NodeId, Shape, Tensor, Type, ValueId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::builder::Builder;
+use crate::calls::joined;
+use crate::driver::{SAID, State, Walk};
+use crate::frames::{Variable, origin};
+use crate::ops::Results;
+use crate::value::{Array, ArrayState, Elem, Form, Val, Why, declared, decline};
+
+/// Shapes of variables are given up this often before the loop is.
+const ROUNDS: usize = 6;
+
+/// Where condition and body come from.
+pub(crate) enum Source<'f> {
+    /// A v1 loop and those of its variables that are needed.
+    Frame { frame: usize, variables: Vec<Variable> },
+    /// v2: names of functions.
+    Functions { condition: &'f str, body: &'f str },
+}
+
+/// What is known before anything is lowered.
+pub(crate) struct Plan {
+    pub(crate) inits: Vec<Val>,
+    /// The variable stays as it is.
+    same: Vec<bool>,
+    /// It is 0 at first and 1 more after each iteration.
+    counts: Vec<bool>,
+    /// The loop runs while the counters are below all of these.
+    limits: Option<Vec<Val>>,
+    /// Variables whose end or course matters.
+    needed: Vec<bool>,
+}
+
+/// The number that a scalar constant is.
+fn constant(graph: &Graph, value: ValueId) -> Option<Tensor> {
+    let value = origin(graph, value);
+    if let Some(tensor) = graph.tensor(value) {
+        return Some(tensor.clone());
+    }
+    let node = graph.node(graph.def_node(value)?);
+    match node.op.name.as_str() {
+        "Const" => node.attr("value")?.as_tensor().cloned(),
+        "Enter" => constant(graph, node.input(0)?),
+        _ => None,
+    }
+}
+
+/// The variable that `value` is 1 more than.
+fn increment(graph: &Graph, value: ValueId, variable: impl Fn(ValueId) -> Option<usize>) -> Option<usize> {
+    let node = graph.node(graph.def_node(origin(graph, value))?);
+    if !matches!(node.op.name.as_str(), "Add" | "AddV2") {
+        return None;
+    }
+    let (a, b) = (node.input(0)?, node.input(1)?);
+    let is_one = |value| constant(graph, value).and_then(|tensor| tensor.to_i64s()).is_some_and(|found| found == [1]);
+    let at = |value| variable(origin(graph, value));
+    if is_one(b) { at(a) } else { at(b).filter(|_| is_one(a)) }
+}
+
+/// What a condition compares, if it is `counter < limit`, or several of them that must all hold.
+fn comparisons(graph: &Graph, condition: ValueId) -> Option<Vec<(ValueId, ValueId)>> {
+    let mut found = Vec::new();
+    let mut work = vec![condition];
+    while let Some(value) = work.pop() {
+        let node = graph.node(graph.def_node(origin(graph, value))?);
+        let (a, b) = (node.input(0)?, node.input(1)?);
+        match node.op.name.as_str() {
+            "LogicalAnd" => work.extend([a, b]),
+            "Less" => found.push((a, b)),
+            "Greater" => found.push((b, a)),
+            _ => return None,
+        }
+        if found.len() + work.len() > 8 {
+            return None;
+        }
+    }
+    Some(found)
+}
+
+fn is_zero(builder: &Builder<'_>, val: Val) -> bool {
+    builder.held(val).elems.as_deref() == Some(&[Elem::Known(0)]) && builder.held(val).rank() == Some(0)
+}
+
+/// The plan of a v2 loop.
+pub(crate) fn function_plan(
+    model: &Model,
+    builder: &mut Builder<'_>,
+    condition: GraphId,
+    body: GraphId,
+    inits: &[Val],
+    wanted: &[bool],
+) -> Result<Plan, Why> {
+    let (test, body) = (model.graph(condition), model.graph(body));
+    let count = inits.len();
+    if body.inputs().len() != count || body.outputs().len() != count || test.inputs().len() != count {
+        return decline("condition and body take other numbers of operands");
+    }
+    let index = |graph: &Graph| -> FxHashMap<ValueId, usize> {
+        graph.inputs().iter().enumerate().map(|(at, port)| (port.value, at)).collect()
+    };
+    let (in_body, in_test) = (index(body), index(test));
+    let next = |at: usize| body.outputs()[at].value;
+    let same: Vec<bool> = (0..count).map(|at| in_body.get(&origin(body, next(at))) == Some(&at)).collect();
+    let counts: Vec<bool> = (0..count)
+        .map(|at| {
+            is_zero(builder, inits[at]) && increment(body, next(at), |value| in_body.get(&value).copied()) == Some(at)
+        })
+        .collect();
+    let compared = test.outputs().first().and_then(|port| comparisons(test, port.value));
+    let limits = compared.and_then(|compared| {
+        let mut limits = Vec::new();
+        for (counter, limit) in compared {
+            in_test.get(&origin(test, counter)).filter(|&&at| counts[at])?;
+            limits.push(match in_test.get(&origin(test, limit)) {
+                Some(&at) if same[at] => inits[at],
+                Some(_) => return None,
+                None => {
+                    let tensor = constant(test, limit)?;
+                    builder.constant(&gtt_ir::Name::new_static("limit"), tensor)
+                }
+            });
+        }
+        Some(limits)
+    });
+    // What wanted variables depend on is wanted.
+    let mut needed: Vec<bool> = (0..count).map(|at| wanted.get(at) == Some(&true)).collect();
+    let mut roots: FxHashSet<usize> = FxHashSet::default();
+    if limits.is_none() {
+        let seen =
+            gtt_ir::traverse::reachable(model, test, test.outputs().iter().map(|port| port.value), [], |_| false);
+        for (at, port) in test.inputs().iter().enumerate() {
+            needed[at] |= seen.value(port.value);
+        }
+    }
+    loop {
+        let fresh: Vec<usize> = (0..count).filter(|&at| needed[at] && roots.insert(at)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        let seen = gtt_ir::traverse::reachable(model, body, fresh.iter().map(|&at| next(at)), [], |_| false);
+        for (at, port) in body.inputs().iter().enumerate() {
+            needed[at] |= seen.value(port.value);
+        }
+    }
+    Ok(Plan { inits: inits.to_vec(), same, counts, limits, needed })
+}
+
+/// What becomes of a variable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Unused,
+    Same,
+    /// The counter of the loop.
+    Counter,
+    /// A list that is filled.
+    Scanned,
+    Carried,
+}
+
+impl Walk<'_, '_> {
+    /// A v1 loop with all its results.
+    pub(crate) fn frame(&mut self, index: usize) {
+        let frames = self.frames.clone();
+        let frame = &frames.list[index];
+        let results = |walk: &Self| -> Vec<ValueId> {
+            frame
+                .exits
+                .iter()
+                .flat_map(|&exit| walk.graph.node(exit).results())
+                .filter(|&value| walk.is_needed(value))
+                .collect()
+        };
+        let wanted = results(self);
+        if wanted.is_empty() {
+            return;
+        }
+        let made = self.frame_results(index, &wanted);
+        if let Err(why) = &made
+            && *why != SAID
+        {
+            let node = frame.enters.first().map(|&enter| self.graph.node(enter).name.clone()).unwrap_or_default();
+            self.reasons.push(crate::Reason { node, op: "Enter".into(), why: why.to_string() });
+        }
+        let made = made.unwrap_or_default();
+        for value in wanted {
+            let state = made.get(&value).map_or(State::Failed, |&val| State::Lowered(val));
+            self.set_state(value, state);
+        }
+    }
+
+    fn frame_results(&mut self, index: usize, wanted: &[ValueId]) -> Result<FxHashMap<ValueId, Val>, Why> {
+        let frames = self.frames.clone();
+        let frame = &frames.list[index];
+        let Some(condition) = frame.condition else { return decline("a loop without a condition") };
+        if wanted.iter().any(|&value| self.is_conditional(value)) {
+            return decline("a run-time condition decides whether the loop runs at all");
+        }
+        let graph = self.graph;
+        let merged = |variable: &Variable| graph.node(variable.merge).output(0);
+        let variables: Vec<Variable> = frame
+            .variables
+            .iter()
+            .copied()
+            .filter(|variable| merged(variable).is_some_and(|value| self.is_needed(value)))
+            .collect();
+        let by_merge: FxHashMap<ValueId, usize> =
+            variables.iter().enumerate().filter_map(|(at, variable)| Some((merged(variable)?, at))).collect();
+        let mut inits = Vec::with_capacity(variables.len());
+        for variable in &variables {
+            match self.state_of(variable.init) {
+                State::Lowered(val) => inits.push(val),
+                _ => return Err(SAID),
+            }
+        }
+        let at = |value: ValueId| by_merge.get(&value).copied();
+        let same: Vec<bool> =
+            variables.iter().enumerate().map(|(own, variable)| at(origin(graph, variable.next)) == Some(own)).collect();
+        let counts: Vec<bool> = variables
+            .iter()
+            .enumerate()
+            .map(|(own, variable)| {
+                is_zero(self.builder, inits[own]) && increment(graph, variable.next, at) == Some(own)
+            })
+            .collect();
+        let limits = comparisons(graph, condition).and_then(|compared| {
+            let mut limits = Vec::new();
+            for (counter, limit) in compared {
+                at(origin(graph, counter)).filter(|&at| counts[at])?;
+                limits.push(
+                    self.limit(origin(graph, limit), |value| at(value).filter(|&at| same[at]).map(|at| inits[at]))?,
+                );
+            }
+            Some(limits)
+        });
+        let results: Vec<(ValueId, Option<usize>)> = wanted
+            .iter()
+            .map(|&value| {
+                let left = graph.def_node(value).and_then(|exit| graph.node(exit).input(0));
+                (value, left.and_then(|left| at(origin(graph, left))))
+            })
+            .collect();
+        let name = frame.enters.first().map(|&enter| graph.node(enter).name.clone()).unwrap_or_default();
+        self.builder.set_scope(&name);
+        let needed = vec![true; variables.len()];
+        let plan = Plan { inits, same, counts, limits, needed };
+        let made = self.repeat(&Source::Frame { frame: index, variables }, plan)?;
+        let mut map = FxHashMap::default();
+        for (value, variable) in results {
+            match variable.and_then(|at| made.get(at).copied().flatten()) {
+                Some(val) => map.insert(value, val),
+                None => return decline("what leaves the loop is none of its variables"),
+            };
+        }
+        Ok(map)
+    }
+
+    /// A limit that does not change within a v1 loop.
+    fn limit(&mut self, value: ValueId, variable: impl Fn(ValueId) -> Option<Val>) -> Option<Val> {
+        if let Some(val) = variable(value) {
+            return Some(val);
+        }
+        if let Some(tensor) = constant(self.graph, value) {
+            return Some(self.builder.constant(&self.graph.value(value).name, tensor));
+        }
+        let node = self.graph.node(self.graph.def_node(value)?);
+        if node.op.name != "Enter" {
+            return None;
+        }
+        match self.state_of(node.input(0)?) {
+            State::Lowered(val) => Some(val),
+            _ => None,
+        }
+    }
+
+    /// Lowers the loop; the variables as they are after it.
+    pub(crate) fn repeat(&mut self, source: &Source<'_>, plan: Plan) -> Results {
+        let number = self.builder.next_loop();
+        let trips = match &plan.limits {
+            Some(limits) => self.trips(limits)?,
+            None => None,
+        };
+        let kinds: Vec<Kind> = (0..plan.inits.len())
+            .map(|at| match self.builder.held(plan.inits[at]).array {
+                _ if !plan.needed[at] => Kind::Unused,
+                _ if plan.same[at] => Kind::Same,
+                _ if plan.counts[at] && trips.is_some() => Kind::Counter,
+                Some(_) => Kind::Scanned,
+                None => Kind::Carried,
+            })
+            .collect();
+        for (at, kind) in kinds.iter().enumerate() {
+            let array = self.builder.held(plan.inits[at]).array;
+            if *kind == Kind::Scanned && !array.is_some_and(|array| matches!(array.state, ArrayState::Empty)) {
+                return decline("a list that is not empty is written in a loop");
+            }
+        }
+        if !kinds.iter().any(|kind| matches!(kind, Kind::Carried | Kind::Scanned)) {
+            return self.unchanged(&plan, &kinds, trips);
+        }
+        let start = match trips {
+            Some(_) => None,
+            None => Some(self.condition(source, &plan.inits)?),
+        };
+        let mut shapes: Vec<Option<Shape>> =
+            plan.inits.iter().map(|&val| self.builder.held(val).shape.clone()).collect();
+        for _ in 0..ROUNDS {
+            let outer = self.builder.begin_body("body");
+            let round = self.round(source, &plan, &kinds, number, trips.is_some(), &shapes);
+            let body = self.builder.end_body(outer);
+            let ends = match round {
+                Ok(ends) => ends,
+                Err(why) => {
+                    self.builder.drop_body(body);
+                    return Err(why);
+                }
+            };
+            let mut settled = true;
+            for (at, kind) in kinds.iter().enumerate() {
+                if *kind != Kind::Carried {
+                    continue;
+                }
+                let (dtype, shape) = &ends[at];
+                if *dtype != self.builder.held(plan.inits[at]).dtype {
+                    self.builder.drop_body(body);
+                    return decline("a variable changes its element type");
+                }
+                let both = joined(shapes[at].as_ref(), shape.as_ref());
+                if both != shapes[at] {
+                    shapes[at] = both;
+                    settled = false;
+                }
+            }
+            if settled {
+                return self.emit_loop(&plan, &kinds, trips, start, body, &shapes, &ends);
+            }
+            self.builder.drop_body(body);
+        }
+        decline("the shapes of its variables do not settle")
+    }
+
+    /// The number of iterations: the least of the limits, and not below 0.
+    fn trips(&mut self, limits: &[Val]) -> Result<Option<Val>, Why> {
+        let mut distinct: Vec<Val> = Vec::new();
+        for &limit in limits {
+            if !matches!(self.builder.held(limit).dtype, DType::I32 | DType::I64)
+                || self.builder.held(limit).rank() != Some(0)
+            {
+                return Ok(None);
+            }
+            if !distinct.iter().any(|&other| self.builder.same_scalar(other, limit)) {
+                distinct.push(limit);
+            }
+        }
+        let [first, rest @ ..] = distinct.as_slice() else { return Ok(None) };
+        // Extents are not negative.
+        let sure = |builder: &Builder<'_>, val: Val| match builder.held(val).elems.as_deref() {
+            Some([Elem::Known(number)]) => *number >= 0,
+            Some([Elem::Symbol(_)]) => true,
+            _ => false,
+        };
+        if rest.is_empty() && sure(self.builder, *first) {
+            return Ok(Some(*first));
+        }
+        let dtype = self.builder.held(*first).dtype;
+        let scalar = declared(DType::I64, Some(&Shape::new()));
+        let mut value = self.builder.wide(*first)?;
+        for &other in rest {
+            let other = self.builder.wide(other)?;
+            value = self.builder.one("Min", &[value, other], Attrs::new(), scalar.clone());
+        }
+        let zero = self.builder.scalar(DType::I64, 0.0)?;
+        value = self.builder.one("Max", &[value, zero], Attrs::new(), scalar);
+        let form = if dtype == DType::I64 { Form::Natural } else { Form::Wide };
+        Ok(Some(self.builder.hold(form, value, dtype, Some(Shape::new()))))
+    }
+
+    /// A loop that changes nothing but its counter.
+    fn unchanged(&mut self, plan: &Plan, kinds: &[Kind], trips: Option<Val>) -> Results {
+        let each = |(at, kind): (usize, &Kind)| match kind {
+            Kind::Unused => Ok(None),
+            Kind::Same => Ok(Some(plan.inits[at])),
+            _ => match trips {
+                Some(trips) => Ok(Some(self.as_counter(trips, plan.inits[at])?)),
+                None => decline("a loop without variables"),
+            },
+        };
+        kinds.iter().enumerate().map(each).collect()
+    }
+
+    /// The number of iterations in the type of a counter.
+    fn as_counter(&mut self, trips: Val, init: Val) -> Result<Val, Why> {
+        let dtype = self.builder.held(init).dtype;
+        if self.builder.held(trips).dtype == dtype {
+            return Ok(trips);
+        }
+        let value = self.builder.wide(trips)?;
+        let form = if dtype == DType::I64 { Form::Natural } else { Form::Wide };
+        Ok(self.builder.hold_again(form, value, dtype, Some(Shape::new())))
+    }
+
+    /// One lowering of the body into the graph in hand; types of what each variable becomes.
+    fn round(
+        &mut self,
+        source: &Source<'_>,
+        plan: &Plan,
+        kinds: &[Kind],
+        number: u32,
+        counted: bool,
+        shapes: &[Option<Shape>],
+    ) -> Result<Vec<(DType, Option<Shape>)>, Why> {
+        let scope = self.builder.scope();
+        let iteration = self.builder.body_input("iteration", DType::I64, Some(Shape::new()));
+        let goes_on = self.builder.body_input("condition", DType::Bool, Some(Shape::new()));
+        let mut variables = Vec::with_capacity(kinds.len());
+        for (at, kind) in kinds.iter().enumerate() {
+            let init = self.builder.held(plan.inits[at]).clone();
+            let val = match kind {
+                Kind::Same => plan.inits[at],
+                Kind::Counter => {
+                    let value = self.builder.natural(iteration);
+                    let form = if init.dtype == DType::I64 { Form::Natural } else { Form::Wide };
+                    self.builder.hold_again(form, value, init.dtype, Some(Shape::new()))
+                }
+                Kind::Scanned => {
+                    let size = init.array.and_then(|array| array.size);
+                    self.builder.list(Array { size, state: ArrayState::Open { number, var: at } })
+                }
+                Kind::Carried => self.builder.body_input("variable", init.dtype, shapes[at].clone()),
+                // Nothing that is lowered reads it.
+                Kind::Unused => plan.inits[at],
+            };
+            if plan.counts[at] && matches!(kind, Kind::Counter | Kind::Carried) {
+                self.builder.set_iteration(val, number);
+            }
+            variables.push(val);
+        }
+        let ends = self.next(source, &variables)?;
+        self.builder.set_scope_again(&scope);
+        let condition = if counted { goes_on } else { self.condition(source, &ends)? };
+        self.builder.set_scope_again(&scope);
+        self.builder.body_output("continue", condition);
+        let mut types = vec![(DType::Bool, None); kinds.len()];
+        for (at, kind) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Carried) {
+            let held = self.builder.held(ends[at]).clone();
+            if held.array.is_some() {
+                return decline("a variable becomes a list of tensors");
+            }
+            debug_assert!(*kind == Kind::Carried);
+            self.builder.body_output("next", ends[at]);
+            types[at] = (held.dtype, held.shape);
+        }
+        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
+            let state = self.builder.held(ends[at]).array.map(|array| array.state);
+            let item = match state {
+                Some(ArrayState::Written { number: own, var, item }) if own == number && var == at => item,
+                _ => return decline("a list does not get one element in every iteration"),
+            };
+            let held = self.builder.held(item).clone();
+            self.builder.body_output("element", item);
+            types[at] = (held.dtype, held.shape);
+        }
+        Ok(types)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is a part of the one node that is made")]
+    fn emit_loop(
+        &mut self,
+        plan: &Plan,
+        kinds: &[Kind],
+        trips: Option<Val>,
+        start: Option<Val>,
+        body: GraphId,
+        shapes: &[Option<Shape>],
+        ends: &[(DType, Option<Shape>)],
+    ) -> Results {
+        let most = match trips {
+            Some(trips) => Some(self.builder.wide(trips)?),
+            None => None,
+        };
+        let start = start.map(|start| self.builder.natural(start));
+        let mut inputs = vec![most, start];
+        let mut types: Vec<Type> = Vec::new();
+        let extent = trips.and_then(|trips| match self.builder.held(trips).elems.as_deref() {
+            Some([elem]) => Some(elem.to_dim()),
+            _ => None,
+        });
+        let stacked = |shape: &Option<Shape>| {
+            shape.as_ref().map(|shape| {
+                let mut stacked: Shape = [extent.clone().unwrap_or(Dim::Unknown)].into_iter().collect();
+                stacked.extend(shape.iter().cloned());
+                stacked
+            })
+        };
+        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Carried) {
+            inputs.push(Some(self.builder.natural(plan.inits[at])));
+            types.push(declared(ends[at].0, shapes[at].as_ref()));
+        }
+        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
+            types.push(declared(ends[at].0, stacked(&ends[at].1).as_ref()));
+        }
+        let attrs = Attrs::new().with("body", Attr::Graph(body));
+        let mut values = self.builder.node("Loop", &inputs, attrs, &types).into_iter();
+        let mut results: Vec<Option<Val>> = vec![None; kinds.len()];
+        for (at, kind) in kinds.iter().enumerate() {
+            results[at] = match kind {
+                Kind::Unused => None,
+                Kind::Same => Some(plan.inits[at]),
+                Kind::Counter => trips.map(|trips| self.as_counter(trips, plan.inits[at])).transpose()?,
+                Kind::Carried => {
+                    let value = values.next().ok_or("a result of the loop is missing")?;
+                    Some(self.builder.natural_result(value, ends[at].0, shapes[at].clone()))
+                }
+                Kind::Scanned => None,
+            };
+        }
+        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
+            let value = values.next().ok_or("a result of the loop is missing")?;
+            let content = self.builder.natural_result(value, ends[at].0, stacked(&ends[at].1));
+            let size = self.builder.held(plan.inits[at]).array.and_then(|array| array.size);
+            results[at] = Some(self.filled(content, size, trips)?);
+        }
+        Ok(results)
+    }
+
+    /// The list after the loop: what was not written is zero.
+    fn filled(&mut self, content: Val, size: Option<Val>, trips: Option<Val>) -> Result<Val, Why> {
+        let full = match (size, trips) {
+            (None, _) => content,
+            (Some(size), Some(trips)) if self.builder.same_scalar(size, trips) => content,
+            (Some(size), _) => {
+                let held = self.builder.held(content).clone();
+                let Some(shape) = held.shape.clone() else { return decline("a list of elements of unknown rank") };
+                let vector = |count: u64| declared(DType::I64, Some(&[Dim::Known(count)].into_iter().collect()));
+                let value = self.builder.natural(content);
+                let own = self.builder.one("Shape", &[value], Attrs::new(), vector(shape.len() as u64));
+                let first = self.builder.i64s(&[0]);
+                let written = self.builder.one("Gather", &[own, first], Attrs::new(), vector(1));
+                let wanted = self.builder.wide(size)?;
+                let wanted = self.builder.reshape(wanted, &[1]);
+                let missing = self.builder.one("Sub", &[wanted, written], Attrs::new(), vector(1));
+                let before = self.builder.i64s(&vec![0; shape.len()]);
+                let parts = match shape.len() {
+                    1 => vec![before, missing],
+                    rank => vec![before, missing, self.builder.i64s(&vec![0; rank - 1])],
+                };
+                let axis = Attrs::new().with("axis", Attr::Int(0));
+                let pads = self.builder.one("Concat", &parts, axis, vector(2 * shape.len() as u64));
+                let mut shape = shape;
+                shape[0] = match self.builder.held(size).elems.as_deref() {
+                    Some([elem]) => elem.to_dim(),
+                    _ => Dim::Unknown,
+                };
+                let value = self.builder.one("Pad", &[value, pads], Attrs::new(), declared(held.dtype, Some(&shape)));
+                self.builder.natural_result(value, held.dtype, Some(shape))
+            }
+        };
+        Ok(self.builder.list(Array { size, state: ArrayState::Full(full) }))
+    }
+
+    /// Lowers the condition for the variables as given.
+    fn condition(&mut self, source: &Source<'_>, variables: &[Val]) -> Result<Val, Why> {
+        let val = match source {
+            Source::Functions { condition, .. } => match self.function(condition, variables)?.as_slice() {
+                [only] => *only,
+                _ => return decline("the condition has several results"),
+            },
+            Source::Frame { frame, variables: own } => {
+                let frames = self.frames.clone();
+                let Some(condition) = frames.list[*frame].condition else {
+                    return decline("a loop without a condition");
+                };
+                self.inside(*frame, own, variables, &[condition])?[0]
+            }
+        };
+        let held = self.builder.held(val);
+        if held.dtype != DType::Bool || held.rank() != Some(0) {
+            return decline("the condition of a loop is not a Boolean scalar");
+        }
+        Ok(val)
+    }
+
+    /// Lowers the body for the variables as given.
+    fn next(&mut self, source: &Source<'_>, variables: &[Val]) -> Result<Vec<Val>, Why> {
+        match source {
+            Source::Functions { body, .. } => self.function(body, variables),
+            Source::Frame { frame, variables: own } => {
+                let ends: Vec<ValueId> = own.iter().map(|variable| variable.next).collect();
+                self.inside(*frame, own, variables, &ends)
+            }
+        }
+    }
+
+    /// Lowers what some values in a v1 loop need, anew.
+    fn inside(&mut self, frame: usize, own: &[Variable], vals: &[Val], wanted: &[ValueId]) -> Result<Vec<Val>, Why> {
+        let frames = self.frames.clone();
+        let graph = self.graph;
+        for &id in &frames.list[frame].members {
+            self.set_results(graph.node(id), State::Absent);
+        }
+        let merges: FxHashMap<NodeId, Val> =
+            own.iter().zip(vals).map(|(variable, &val)| (variable.merge, val)).collect();
+        for (&merge, &val) in &merges {
+            if let Some(value) = graph.node(merge).output(0) {
+                self.set_state(value, State::Lowered(val));
+            }
+        }
+        let stop = |id: NodeId| {
+            merges.contains_key(&id) || frames.frame_of(id) == frame && graph.node(id).op.name.ends_with("Enter")
+        };
+        let needed = self.needed_for(wanted.iter().copied(), stop);
+        let outside = self.swap_needed(needed);
+        let before = self.reasons.len();
+        self.units(&frames.list[frame].order);
+        self.swap_needed(outside);
+        let mut results = Vec::with_capacity(wanted.len());
+        for &value in wanted {
+            match self.state_of(value) {
+                State::Lowered(val) => results.push(val),
+                _ if self.reasons.len() == before => return decline("a value in the loop could not be lowered"),
+                _ => return Err(SAID),
+            }
+        }
+        Ok(results)
+    }
+}
