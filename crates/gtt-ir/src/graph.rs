@@ -50,7 +50,7 @@ impl fmt::Debug for Envelope {
 pub struct Model {
     /// Op family.
     pub dialect: Dialect,
-    /// ONNX operator set versions by domain; empty for TensorFlow.
+    /// ONNX operator set versions by domain. TensorFlow: the version of the graph (its producer's), if the file says it.
     pub opsets: BTreeMap<Domain, i64>,
     /// ONNX local functions, TensorFlow's function library.
     pub functions: Vec<Function>,

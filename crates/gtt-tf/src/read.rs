@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use gtt_ir::{Envelope, Model};
+use gtt_ir::{Domain, Envelope, Model};
 
 use crate::detect::{Format, detect};
-use crate::envelope::Held;
+use crate::envelope::{Held, versions};
 use crate::saved_model::{self, SavedModel, declare};
 use crate::source::Source;
 use crate::{Error, ErrorKind, graph_def, text};
@@ -95,7 +95,15 @@ fn decode_graph(bytes: Bytes, text: bool) -> Result<Model, Error> {
     let source = Source::new(bytes);
     let (mut model, fields) = graph_def::decode(&source, source.file())?;
     model.envelope = Some(Envelope::new(Held { text, fields, saved: None }));
+    note_version(&mut model);
     Ok(model)
+}
+
+/// The version of the graph, as the operator set of TensorFlow's ops: what some attributes mean depends on it.
+fn note_version(model: &mut Model) {
+    if let Some(producer) = versions(model).map(|versions| versions.producer).filter(|&producer| producer > 0) {
+        model.set_opset(Domain::TF, Some(i64::from(producer)));
+    }
 }
 
 fn decode_saved_model(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>, text: bool) -> Result<Model, Error> {
@@ -106,5 +114,6 @@ fn decode_saved_model(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>
     declare(&mut model, &saved, &mut fields, &source, options.allow_variables)?;
     saved.kept = model.main().kept().iter().map(|&id| model.main().node(id).name.clone()).collect();
     model.envelope = Some(Envelope::new(Held { text, fields, saved: Some(saved) }));
+    note_version(&mut model);
     Ok(model)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use gtt_ir::{Dialect, Model};
+use gtt_ir::{Dialect, Domain, Model};
 use gtt_wire::Writer;
 
 use crate::envelope::Held;
@@ -28,7 +28,7 @@ pub struct Written {
 /// What protobuf readers accept at most.
 const LIMIT: u64 = i32::MAX as u64;
 
-/// Producer version of graphs that were not read from a file: TensorFlow 1.15.
+/// Producer version of graphs that do not say theirs: TensorFlow 1.15.
 const PRODUCER: u64 = 134;
 
 /// Writes a model where and as it belongs: a SavedModel as a folder (its other files are copied), everything else as a
@@ -94,7 +94,9 @@ fn encode_graph(model: &Model, options: &WriteOptions) -> Result<Vec<Bytes>, Err
         }
         None => {
             let mut versions = Writer::new();
-            versions.message(graph_def::graph_field::VERSIONS, |writer| writer.varint(1, PRODUCER));
+            let producer = model.opsets.get(&Domain::TF).and_then(|&version| u64::try_from(version).ok());
+            let producer = producer.unwrap_or(PRODUCER);
+            versions.message(graph_def::graph_field::VERSIONS, |writer| writer.varint(1, producer));
             let fields = GraphFields { after: versions.into_bytes(), ..GraphFields::default() };
             graph_def::write(model, &fields, |_| None, &mut writer)?;
         }

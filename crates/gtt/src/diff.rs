@@ -36,7 +36,7 @@ pub fn diff(a: &Model, b: &Model) -> Vec<Difference> {
         let what = format!("{:?} model against {:?} model", a.dialect, b.dialect);
         return vec![Difference { place: "model".to_owned(), what }];
     }
-    if a.opsets != b.opsets {
+    if a.dialect == Dialect::Onnx && a.opsets != b.opsets {
         let list = |model: &Model| -> Vec<String> {
             model.opsets.iter().map(|(domain, version)| format!("{:?}: {version}", domain.as_str())).collect()
         };

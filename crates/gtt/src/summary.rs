@@ -14,7 +14,7 @@ use crate::interface::{is_placeholder, likely_interface, placeholder_type};
 pub struct Summary {
     /// `onnx` or `tf`.
     pub dialect: &'static str,
-    /// ONNX operator sets by domain.
+    /// ONNX operator sets by domain; TensorFlow's graph version under `tf`.
     pub opsets: BTreeMap<String, i64>,
     /// Whether the file itself declares inputs and outputs (ONNX, SavedModel) or they are guessed (GraphDef).
     pub interface_declared: bool,

@@ -64,8 +64,10 @@ fn text(source: &Source, summary: &Summary) -> String {
     let versions: Vec<String> = summary
         .opsets
         .iter()
-        .map(|(domain, version)| {
-            format!("opset {version}{}", if domain.is_empty() { String::new() } else { format!(" of {domain}") })
+        .map(|(domain, version)| match domain.as_str() {
+            "" => format!("opset {version}"),
+            "tf" => format!("version {version}"),
+            domain => format!("opset {version} of {domain}"),
         })
         .collect();
     let _ = writeln!(
