@@ -37,6 +37,7 @@ pub mod fuse_rotary_embedding;
 pub mod fuse_swish;
 pub mod inline_constant_branches;
 pub mod inline_functions;
+pub mod inline_partitionedcall;
 pub mod insert_logging;
 pub mod lift_constants;
 pub mod make_padding_explicit;
@@ -113,6 +114,7 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_swish::PASS,
     &inline_constant_branches::PASS,
     &inline_functions::PASS,
+    &inline_partitionedcall::PASS,
     &insert_logging::PASS,
     &lift_constants::PASS,
     &make_padding_explicit::PASS,

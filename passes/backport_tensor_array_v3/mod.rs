@@ -136,7 +136,7 @@ fn backport(cx: &mut PassContext<'_>, graph: GraphId, id: NodeId, names: &mut Fr
         forget_types(cx, graph, id);
         return;
     };
-    // Attributes that the older op does not know keep TensorFlow from loading it.
+    // An older runtime refuses attributes that its op does not have.
     let unknown: Vec<String> = match op_def(new) {
         Some(op) => {
             let entries =

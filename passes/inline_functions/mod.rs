@@ -13,13 +13,7 @@ use crate::support::inline::until_settled;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
-    aliases: &[
-        "inline",
-        "inline_local_functions",
-        "inline_partitionedcall",
-        "remove_unused_functions",
-        "remove_unused_opsets",
-    ],
+    aliases: &["inline", "inline_local_functions", "remove_unused_functions", "remove_unused_opsets"],
     params: &[Param {
         default: Some("1000000"),
         ..Param::new("max_nodes", Kind::Int, "no more calls are replaced once there are so many nodes")

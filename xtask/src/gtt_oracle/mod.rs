@@ -118,8 +118,12 @@ impl Job {
             Some(model) => {
                 (inputs, outputs) = interface(&model);
                 let path = work.join(format!("{stem}.pb"));
-                let bytes = gtt_tf::encode_graph_def(&model)?;
-                std::fs::write(&path, bytes.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())?;
+                let mut bytes = gtt_tf::encode_graph_def(&model)?.concat();
+                if let Some(producer) = scenario.producer {
+                    // `versions { producer }` once more: the last one counts.
+                    bytes.extend([0x22, 2, 0x08, producer]);
+                }
+                std::fs::write(&path, bytes)?;
                 path
             }
             None => {

@@ -29,6 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) within: f64,
     /// Answers are compared.
     pub(crate) numerics: bool,
+    /// The version of TensorFlow that the graph says it is from.
+    pub(crate) producer: Option<u8>,
     /// Attributes that are left out do not count as being at their default.
     pub(crate) literal: bool,
     /// What is expected of the two results.
@@ -87,7 +89,7 @@ pub(crate) enum Wanted {
 }
 
 const KEYS: &str =
-    "transforms, inputs, outputs, feed, within, numerics, attributes, expect, theirs, ours, spec, graph, random";
+    "transforms, inputs, outputs, feed, within, numerics, producer, attributes, expect, theirs, ours, spec, graph, random";
 
 /// All scenarios of a folder, in the order of files and of each file.
 pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Scenario>> {
@@ -187,6 +189,7 @@ fn one(topic: &str, name: &str, block: &str) -> Result<Found> {
                 scenario.feeds.insert(name.to_owned(), shape.trim().into());
             }
             "within" => scenario.within = value.parse().context("`within: NUMBER`")?,
+            "producer" => scenario.producer = Some(value.parse().context("`producer: NUMBER`")?),
             "numerics" => scenario.numerics = value != "off",
             "attributes" => scenario.literal = value == "literal",
             "expect" => {
