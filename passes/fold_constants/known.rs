@@ -80,12 +80,11 @@ impl Known {
             return;
         }
         // Feeds stay, and so do fetched TensorFlow nodes: their names are public.
-        let public = |used: &Use| match used {
-            Use::Input { .. } => true,
-            Use::Output { .. } => cx.dialect() == Dialect::Tf,
-            _ => false,
+        let public = |value: ValueId| {
+            let value = graph.value(value);
+            value.is_fed() || (value.is_output() && cx.dialect() == Dialect::Tf)
         };
-        if node.results().any(|value| graph.value(value).uses().iter().any(public)) || graph.kept().contains(&node_id) {
+        if node.results().any(public) || graph.kept().contains(&node_id) {
             return;
         }
         let mut waits: SmallVec<[Site; 0]> = SmallVec::new();

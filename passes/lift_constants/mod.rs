@@ -1,6 +1,6 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{ConstOrigin, Constant, Def, Dialect, GraphId, Use, ValueId};
+use gtt_ir::{ConstOrigin, Constant, Def, Dialect, GraphId, ValueId};
 use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo};
 
 use crate::support::constant_node;
@@ -96,7 +96,7 @@ fn move_to_main(cx: &mut PassContext<'_>, id: GraphId, names: &mut FreeNames) {
         }
         let (name, constant) = (found.name.clone(), (**constant).clone());
         let place = |_: &gtt_ir::Model| name.to_string();
-        if found.uses().iter().any(|used| matches!(used, Use::Output { .. })) {
+        if found.is_output() {
             cx.decline_with("subgraph_constant", "the subgraph returns the constant", place);
             continue;
         }

@@ -81,9 +81,8 @@ fn check(cx: &PassContext<'_>, id: GraphId, node_id: NodeId) -> Result<ValueId, 
     let operand = node.input(0).ok_or(Decline::because("the first operand is omitted"))?;
     require!(node.attrs.graphs().next().is_none(), "the node holds a subgraph");
     let read = |value: ValueId| !graph.value(value).is_unused();
-    let port = |value: ValueId, kind: fn(&Use) -> bool| graph.value(value).uses().iter().any(kind);
-    let is_output = |value: ValueId| port(value, |used| matches!(used, Use::Output { .. }));
-    let is_feed = |value: ValueId| port(value, |used| matches!(used, Use::Input { .. }));
+    let is_output = |value: ValueId| graph.value(value).is_output();
+    let is_feed = |value: ValueId| graph.value(value).is_fed();
     require!(!node.outputs.iter().skip(1).flatten().any(|&value| read(value)), "a result other than the first is read");
     require!(node.results().all(|value| !is_feed(value)), "the node is a public input");
     require!(!graph.kept().contains(&node_id), "the node is a target");

@@ -1,6 +1,6 @@
 //! Other extents for constants.
 
-use gtt_ir::{NodeId, Use};
+use gtt_ir::NodeId;
 use gtt_rewrite::{Decline, Rewrite, Rule, RuleContext, require};
 
 use crate::support::movement::is_view;
@@ -23,7 +23,7 @@ impl Rule for ViewOfConstant {
         require!(is_view(node) && node.op.name != "Transpose" && cx.value(x).constant().is_some());
         let tensor = cx.tensor(x).ok_or(Decline::NotMine)?;
         require!(cx.only_reader(x).is_some(), "the constant is used elsewhere");
-        let output = cx.value(y).uses().iter().any(|used| matches!(used, Use::Output { .. }));
+        let output = cx.value(y).is_output();
         require!(!output, "the result is an output");
         let shape = cx.ty(y).fixed_shape().ok_or(Decline::NotMine)?;
         require!(shape.iter().product::<usize>() == tensor.len());

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::uses::{ControlUses, UseList};
+use crate::uses::{ControlUses, PortKind, UseList};
 use crate::{Arena, Attr, Attrs, Domain, Editor, GraphId, Name, NodeId, Op, Tensor, Type, ValueId};
 
 /// Which family of ops a model is written in.
@@ -442,10 +442,19 @@ impl Value {
         }
     }
 
+    /// It is an output of its graph. Constant time, however many refer to it.
+    pub fn is_output(&self) -> bool {
+        self.uses.has_port(PortKind::Output)
+    }
+
+    /// TensorFlow: it is a tensor that is declared as fed, whatever defines it. Constant time.
+    pub fn is_fed(&self) -> bool {
+        self.uses.has_port(PortKind::Input)
+    }
+
     /// It is a graph output or a fed tensor.
     pub fn is_public(&self) -> bool {
-        matches!(self.def, Def::Input { .. })
-            || self.uses().iter().any(|used| matches!(used, Use::Output { .. } | Use::Input { .. }))
+        matches!(self.def, Def::Input { .. }) || self.is_output() || self.is_fed()
     }
 
     /// The constant it is. An overridable default is not a constant.

@@ -1,5 +1,5 @@
-//! Lists of uses: plain while short, with an index when long, so that removal stays cheap for something that a million nodes
-//! refer to.
+//! Lists of uses: plain while short, with an index when long, so that removal, and asking whether a port is among them, stay cheap
+//! for something that a million nodes refer to.
 
 use std::hash::Hash;
 use std::ops::Deref;
@@ -7,13 +7,64 @@ use std::ops::Deref;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::NodeId;
+use crate::{NodeId, Use};
 
 /// A list in which a value may occur more than once.
 #[derive(Clone, Debug)]
 pub(crate) struct UseList<T, const N: usize> {
     list: SmallVec<[T; N]>,
-    index: Option<Box<FxHashMap<T, SmallVec<[u32; 1]>>>>,
+    index: Option<Box<Index<T>>>,
+}
+
+/// Where each entry is, and how many are of each kind of port.
+#[derive(Clone, Debug)]
+struct Index<T> {
+    positions: FxHashMap<T, SmallVec<[u32; 1]>>,
+    ports: [u32; 2],
+}
+
+/// A kind of port that something may be used by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PortKind {
+    Input,
+    Output,
+}
+
+/// An entry of a list of uses.
+pub(crate) trait Entry: Copy + Eq + Hash {
+    /// The kind of port it is, if it is one.
+    fn port(self) -> Option<PortKind>;
+}
+
+impl Entry for NodeId {
+    fn port(self) -> Option<PortKind> {
+        None
+    }
+}
+
+impl Entry for Use {
+    fn port(self) -> Option<PortKind> {
+        match self {
+            Use::Input { .. } => Some(PortKind::Input),
+            Use::Output { .. } => Some(PortKind::Output),
+            Use::Operand { .. } | Use::Control { .. } | Use::Capture { .. } => None,
+        }
+    }
+}
+
+impl<T: Entry> Index<T> {
+    fn of(list: &[T]) -> Self {
+        let mut index = Self { positions: FxHashMap::default(), ports: [0; 2] };
+        list.iter().enumerate().for_each(|(position, used)| index.add(*used, position as u32));
+        index
+    }
+
+    fn add(&mut self, used: T, position: u32) {
+        self.positions.entry(used).or_default().push(position);
+        if let Some(port) = used.port() {
+            self.ports[port as usize] += 1;
+        }
+    }
 }
 
 impl<T, const N: usize> Default for UseList<T, N> {
@@ -22,7 +73,7 @@ impl<T, const N: usize> Default for UseList<T, N> {
     }
 }
 
-impl<T: Copy + Eq + Hash, const N: usize> UseList<T, N> {
+impl<T: Entry, const N: usize> UseList<T, N> {
     const INDEXED_FROM: usize = 64;
 
     pub(crate) fn as_slice(&self) -> &[T] {
@@ -31,8 +82,16 @@ impl<T: Copy + Eq + Hash, const N: usize> UseList<T, N> {
 
     pub(crate) fn contains(&self, used: T) -> bool {
         match &self.index {
-            Some(index) => index.contains_key(&used),
+            Some(index) => index.positions.contains_key(&used),
             None => self.list.contains(&used),
+        }
+    }
+
+    /// Is there a port of this kind among them?
+    pub(crate) fn has_port(&self, kind: PortKind) -> bool {
+        match &self.index {
+            Some(index) => index.ports[kind as usize] > 0,
+            None => self.list.iter().any(|used| used.port() == Some(kind)),
         }
     }
 
@@ -40,13 +99,9 @@ impl<T: Copy + Eq + Hash, const N: usize> UseList<T, N> {
         let position = self.list.len() as u32;
         self.list.push(used);
         if let Some(index) = &mut self.index {
-            index.entry(used).or_default().push(position);
+            index.add(used, position);
         } else if self.list.len() >= Self::INDEXED_FROM {
-            let mut index = FxHashMap::<T, SmallVec<[u32; 1]>>::default();
-            for (position, used) in self.list.iter().enumerate() {
-                index.entry(*used).or_default().push(position as u32);
-            }
-            self.index = Some(Box::new(index));
+            self.index = Some(Box::new(Index::of(&self.list)));
         }
     }
 
@@ -57,16 +112,19 @@ impl<T: Copy + Eq + Hash, const N: usize> UseList<T, N> {
             self.list.remove(position);
             return true;
         };
-        let Some(positions) = index.get_mut(&used) else { return false };
+        let Some(positions) = index.positions.get_mut(&used) else { return false };
         let Some(position) = positions.pop() else { return false };
         if positions.is_empty() {
-            index.remove(&used);
+            index.positions.remove(&used);
+        }
+        if let Some(port) = used.port() {
+            index.ports[port as usize] -= 1;
         }
         let last = self.list.len() as u32 - 1;
         let moved = self.list[last as usize];
         self.list.swap_remove(position as usize);
         if position != last {
-            let positions = index.get_mut(&moved).expect("every use is indexed");
+            let positions = index.positions.get_mut(&moved).expect("every use is indexed");
             let slot = positions.iter_mut().find(|slot| **slot == last).expect("every use is indexed");
             *slot = position;
         }
@@ -97,12 +155,16 @@ mod tests {
 
     #[test]
     fn a_long_list_removes_what_a_plain_list_would() {
-        let mut list = UseList::<u32, 2>::default();
-        let mut plain: Vec<u32> = Vec::new();
+        let mut list = UseList::<Use, 2>::default();
+        let mut plain: Vec<Use> = Vec::new();
         let mut state = 7u32;
         for step in 0..20_000u32 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let used = (state >> 16) % 90;
+            let used = match (state >> 16) % 90 {
+                0 => Use::Input { index: 3 },
+                1..4 => Use::Output { index: state >> 30 },
+                node => Use::Operand { node: crate::Id::from_index(node as usize), slot: 0 },
+            };
             // Grows and shrinks past the border of the index, with repeated entries.
             if (step / 300) % 2 == 0 {
                 list.push(used);
@@ -113,10 +175,13 @@ mod tests {
                 at.map(|at| plain.swap_remove(at));
             }
             assert_eq!(list.contains(used), plain.contains(&used));
+            for kind in [PortKind::Input, PortKind::Output] {
+                assert_eq!(list.has_port(kind), plain.iter().any(|used| used.port() == Some(kind)));
+            }
             if step % 97 == 0 {
                 let (mut left, mut right) = (list.as_slice().to_vec(), plain.clone());
-                left.sort_unstable();
-                right.sort_unstable();
+                left.sort_unstable_by_key(|used| format!("{used:?}"));
+                right.sort_unstable_by_key(|used| format!("{used:?}"));
                 assert_eq!(left, right);
             }
         }

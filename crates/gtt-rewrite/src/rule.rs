@@ -140,8 +140,7 @@ impl<'a> RuleContext<'a> {
 /// A TensorFlow tensor that somebody may feed from outside.
 pub fn is_fed(graph: &Graph, value: ValueId) -> bool {
     let value = graph.value(value);
-    let fed = |used: &Use| matches!(used, Use::Input { .. });
-    !matches!(value.def, Def::Input { .. }) && value.uses().iter().any(fed)
+    !matches!(value.def, Def::Input { .. }) && value.is_fed()
 }
 
 /// The tensor of a constant, or of the constant of an enclosing graph that the value captures; `None` if it is fed from outside.

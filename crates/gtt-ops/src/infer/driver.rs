@@ -139,9 +139,7 @@ impl<'m> Driver<'_, 'm> {
                 }
                 fact.ty = ty;
             }
-            if graph.value(value).uses().iter().any(|used| matches!(used, gtt_ir::Use::Input { .. }))
-                && !is_feed(&node.op)
-            {
+            if graph.value(value).is_fed() && !is_feed(&node.op) {
                 // A fed tensor may have any value, whatever its node computes.
                 fact = Fact::tensor(fact.ty.dtype(), None);
             }
