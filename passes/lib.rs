@@ -1,5 +1,6 @@
 //! The passes of gtt: one folder a pass, listed here. The README of each folder is its documentation.
 
+use gtt_ir::Dialect;
 use gtt_rewrite::{PassInfo, Preset, Registry};
 
 pub use synonyms::SYNONYMS;
@@ -165,6 +166,12 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "default",
         summary: "what makes a model smaller and faster and keeps its results, in portable ops",
+        pipeline: "@onnx-default @tf-default",
+        dialect: None,
+    },
+    Preset {
+        name: "onnx-default",
+        summary: "@default for ONNX models; does nothing to others",
         // Large constants are merged only when norms are folded: weights that two products share cannot be scaled. What is
         // written out as arithmetic is recognised before scales and offsets move into weights.
         pipeline: "freeze_initializers inline_functions lift_constants \
@@ -178,33 +185,54 @@ pub static PRESETS: &[Preset] = &[
                    fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_constant_operands merge_clips \
                    simplify_reductions simplify_shape_computations simplify_views simplify_transposes \
                    fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes }",
+        dialect: Some(Dialect::Onnx),
+    },
+    Preset {
+        name: "tf-default",
+        summary: "@default for TensorFlow graphs, for inference: checks (Assert, CheckNumerics) go; does nothing to others",
+        // Branches and control edges first: what they hold on to cannot be folded. Weights stay apart until norms are folded.
+        pipeline: "remove_attribute(attribute_name=_class) inline_functions \
+                   fixpoint{ inline_constant_branches remove_control_dependencies fold_constants \
+                   remove_nodes(op=Identity, op=IdentityN, op=StopGradient, op=PreventGradient, op=Snapshot, op=CheckNumerics) \
+                   simplify_casts simplify_arithmetic simplify_where merge_clips simplify_reductions \
+                   simplify_shape_computations simplify_views strip_unused_nodes \
+                   merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
+                   fold_batch_norms fold_old_batch_norms fuse_pad_and_conv(fused_op=false) \
+                   fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_clips simplify_reductions \
+                   simplify_shape_computations simplify_views strip_unused_nodes merge_duplicate_nodes }",
+        dialect: Some(Dialect::Tf),
     },
     Preset {
         name: "tract",
         summary: "@default for the tract engine: activations and norms as the ops that operator set 18 has",
         // The newest operator set that tract says it is tested with.
         pipeline: "upgrade_opset(to=18) @default",
+        dialect: None,
     },
     Preset {
         name: "onnxruntime",
         summary: "@default for ONNX Runtime 1.17 and newer: operator set 20, where GELU is one op",
         pipeline: "upgrade_opset(to=20) @default",
+        dialect: None,
     },
     Preset {
         name: "size",
         summary: "half the bytes: @default, then float16 weights and arithmetic (lossy)",
         pipeline: "@default convert_to_float16",
+        dialect: None,
     },
     Preset {
         name: "size-int8",
         summary: "a quarter of the bytes: @default, then 8-bit weights that are widened when the model runs (lossy)",
         pipeline: "@default quantize_weights",
+        dialect: None,
     },
     Preset {
         name: "gtt-serving",
         summary: "the Graph Transform Tool's recipe for a smaller SavedModel",
         pipeline: "remove_attribute(attribute_name=_class) remove_nodes(op=Identity, op=CheckNumerics) strip_unused_nodes \
                    fold_constants(ignore_errors=true) fold_batch_norms fold_old_batch_norms merge_duplicate_nodes",
+        dialect: None,
     },
 ];
 

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::FoldConstants;
+use crate::support::unconditional::Unconditional;
 
 /// A result that does not depend on the inputs.
 #[derive(Clone, Debug)]
@@ -36,9 +37,10 @@ impl Known {
         let mut known =
             Self { results: FxHashMap::default(), nodes: Vec::new(), folds: vec![false; cx.graph(id).node_bound()] };
         let types = cx.types();
-        let framed = cx.graph(id).nodes().any(|(_, node)| node.op.is_tf("Enter"));
+        // Inside of loops and branches a value must stay in its frame, and come only where its branch is taken.
+        let free = Unconditional::of(cx.model(), &[id]);
         for node in order {
-            known.evaluate(pass, cx, id, &types, node, framed);
+            known.evaluate(pass, cx, id, &types, node, !free.node(id, node));
         }
         known.withdraw(pass, cx, id);
         Ok(known)
@@ -181,7 +183,11 @@ impl Known {
         let values: Option<Vec<Tensor>> =
             node.outputs.iter().map(|value| types.constant_value(id, (*value)?)).collect();
         if framed {
-            // Inside a while loop the value must stay in its frame.
+            // Who waits for a `Switch` runs whichever branch is taken.
+            let splits = |source: NodeId| ["Switch", "RefSwitch"].iter().any(|op| graph.node(source).op.is_tf(op));
+            if node.operands().filter_map(|value| graph.def_node(value)).any(splits) {
+                return None;
+            }
             node.operands().filter_map(|value| graph.def_node(value)).for_each(|source| wait(Site::Node(source)));
         }
         values.filter(|values| !values.is_empty())

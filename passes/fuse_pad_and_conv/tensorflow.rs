@@ -162,9 +162,14 @@ impl Rule for ZeroPadConv {
         }
         require!(cx.only_reader(conv.input).is_some(), "the padded or resized tensor is used elsewhere");
         let fused = NewNode::like(id, cx.node(id)).input_at(0, pad.input);
-        let fused = match pads.iter().all(|&pad| pad == 0) {
-            true => fused,
-            false => fused.attr("padding", Attr::Str("EXPLICIT".into())).attr("explicit_paddings", Attr::Ints(pads)),
+        let fused = if pads.iter().all(|&pad| pad == 0) {
+            fused
+        } else if conv.is_same(cx, pad.input, &pads) == Some(true) {
+            fused.attr("padding", Attr::Str("SAME".into())).without_attr("explicit_paddings")
+        } else {
+            // TensorFlow's CPU kernel for it with a bias and an activation, which grappler makes, aborts.
+            require!(!conv.depthwise, "depthwise convolutions with explicit padding abort in TensorFlow");
+            fused.attr("padding", Attr::Str("EXPLICIT".into())).attr("explicit_paddings", Attr::Ints(pads))
         };
         let mut rewrite = Rewrite::new();
         let fused = rewrite.node(fused);
@@ -175,17 +180,48 @@ impl Rule for ZeroPadConv {
 
 struct Convolution {
     input: ValueId,
+    filter: ValueId,
     output: ValueId,
     padding: Padding,
     data_format: DataFormat,
+    strides: Vec<i64>,
+    dilations: Vec<i64>,
+    depthwise: bool,
 }
 
 impl Convolution {
     fn of(node: &Node) -> Option<Self> {
-        if let Some(Conv2D { input, output, padding, data_format, .. }) = Conv2D::of(node) {
-            return Some(Self { input, output: output?, padding, data_format });
+        if let Some(view) = Conv2D::of(node) {
+            let Conv2D { input, filter, output, padding, data_format, strides, dilations, .. } = view;
+            return Some(Self {
+                input,
+                filter,
+                output: output?,
+                padding,
+                data_format,
+                strides,
+                dilations,
+                depthwise: false,
+            });
         }
-        let DepthwiseConv2dNative { input, output, padding, data_format, .. } = DepthwiseConv2dNative::of(node)?;
-        Some(Self { input, output: output?, padding, data_format })
+        let DepthwiseConv2dNative { input, filter, output, padding, data_format, strides, dilations, .. } =
+            DepthwiseConv2dNative::of(node)?;
+        Some(Self { input, filter, output: output?, padding, data_format, strides, dilations, depthwise: true })
+    }
+
+    /// These are the pads of `SAME` for what is padded; `None` when its extents are open.
+    fn is_same(&self, cx: &RuleContext<'_>, x: ValueId, pads: &[i64]) -> Option<bool> {
+        let (shape, kernel) = (cx.ty(x).shape()?, cx.ty(self.filter).fixed_shape()?);
+        let first = if self.data_format == DataFormat::ChannelsLast { 1 } else { 2 };
+        let mut same = true;
+        for (spatial, axis) in (first..first + 2).enumerate() {
+            let extent = i64::try_from(shape.get(axis)?.known()?).ok()?;
+            let (stride, dilation) = (self.strides[axis], self.dilations[axis]);
+            let window = (*kernel.get(spatial)? as i64 - 1).checked_mul(dilation)?.checked_add(1)?;
+            let steps = extent.checked_add(stride - 1)?.checked_div(stride)?;
+            let total = (steps - 1).checked_mul(stride)?.checked_add(window)?.checked_sub(extent)?.max(0);
+            same &= pads[2 * axis] == total / 2 && pads[2 * axis + 1] == total - total / 2;
+        }
+        Some(same)
     }
 }

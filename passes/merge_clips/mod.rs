@@ -7,6 +7,7 @@ use gtt_rewrite::{
 };
 
 mod limit;
+mod tensorflow;
 
 use limit::{Bound, Limit, Number};
 
@@ -22,7 +23,6 @@ pub static PASS: PassInfo = PassInfo {
         "fuse_min_max_to_clip",
         "fuse_max_min_to_clip",
     ],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "merge_clips",
         "merge Relu, Clip, Max and Min with constant bounds in a row",
@@ -39,6 +39,9 @@ struct MergeClips;
 
 impl Pass for MergeClips {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            return apply_rules(cx, &[&tensorflow::LimitOfLimit]);
+        }
         apply_rules(cx, &[&LimitOfLimit])
     }
 }

@@ -4,6 +4,9 @@ use gtt_ir::{Attr, Def, Dialect, Graph, GraphId, Node, NodeId, Site, Use, ValueI
 use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, require};
 use smallvec::SmallVec;
 
+mod identities;
+
+use crate::support::unconditional::Unconditional;
 use crate::support::{OpPattern, nodes_by_rank};
 
 /// Its description.
@@ -42,15 +45,29 @@ struct RemoveNodes {
 impl Pass for RemoveNodes {
     fn numerics(&self, _: Numerics) -> Numerics {
         let mut names = self.ops.iter().flat_map(|op| op.split('|')).map(str::trim);
-        let exact = names.all(|name| name == "Dropout" || passes_through(name));
+        let exact = names.all(|name| ["Dropout", "IdentityN"].contains(&name) || passes_through(name));
         if exact { Numerics::Exact } else { Numerics::Lossy }
     }
 
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        let free = if self.ops.iter().any(|op| op.contains("IdentityN") || op == "*") {
+            Unconditional::of(cx.model(), &cx.graphs())
+        } else {
+            Unconditional::default()
+        };
         for graph in cx.graphs() {
             for pattern in &self.patterns {
                 for node in nodes_by_rank(cx, graph) {
                     let Some(found) = cx.graph(graph).get_node(node) else { continue };
+                    if found.op.is_tf("IdentityN") && pattern.matches(found) {
+                        match identities::check(cx, graph, node, &free) {
+                            Ok(()) if cx.permit("pass_through", graph, node) => identities::remove(cx, graph, node),
+                            Ok(()) => return Ok(()),
+                            Err(Decline::NotMine) => {}
+                            Err(Decline::Because(reason)) => cx.decline("pass_through", graph, node, reason),
+                        }
+                        continue;
+                    }
                     if !pattern.matches(found) || !(1..=self.max_inputs).contains(&found.inputs.len()) {
                         // An inference `Dropout` may carry its ratio and mode as operands.
                         if !(pattern.matches(found) && found.op.is_onnx("Dropout")) {

@@ -6,11 +6,11 @@ use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rule
 mod neutral;
 mod repeated;
 mod signs;
+mod tensorflow;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_with_unit", "eliminate_consecutive_idempotent_ops", "noop_elimination"],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "simplify_arithmetic",
         "remove arithmetic that changes nothing: x + 0, x * 1, Relu(Relu(x)), Neg(Neg(x))",
@@ -27,6 +27,18 @@ struct SimplifyArithmetic;
 
 impl Pass for SimplifyArithmetic {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            return apply_rules(
+                cx,
+                &[
+                    &tensorflow::NeutralOperand,
+                    &tensorflow::LoneOperand,
+                    &tensorflow::RepeatedOp,
+                    &tensorflow::DoubleNegation,
+                    &tensorflow::NegatedOperand,
+                ],
+            );
+        }
         apply_rules(
             cx,
             &[

@@ -7,13 +7,13 @@ use gtt_rewrite::{
 };
 
 mod holds;
+mod tensorflow;
 
 use holds::holds;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_cast", "cast_elimination", "cast_identity", "cast_cast", "cast_chain_elimination"],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "simplify_casts",
         "remove casts that change nothing, merge two in a row where no value is lost",
@@ -30,6 +30,9 @@ struct SimplifyCasts;
 
 impl Pass for SimplifyCasts {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            return apply_rules(cx, &[&tensorflow::CastToOwnType, &tensorflow::CastOfCast]);
+        }
         apply_rules(cx, &[&CastToOwnType, &CastOfCast, &CastOfIndices])
     }
 }

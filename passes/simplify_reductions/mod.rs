@@ -7,12 +7,14 @@ use gtt_rewrite::{
     apply_rules, require,
 };
 
+mod tensorflow;
+
 use crate::support::axes;
+use crate::support::unconditional::{Outside, Unconditional};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_consecutive_reduce_unsqueeze", "fuse_consecutive_reduce", "eliminate_nop_reduce"],
-    dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "simplify_reductions",
@@ -30,6 +32,10 @@ struct SimplifyReductions;
 
 impl Pass for SimplifyReductions {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            let free = Unconditional::of(cx.model(), &cx.graphs());
+            return apply_rules(cx, &[&Outside(&tensorflow::ReducedAxes, &free)]);
+        }
         apply_rules(cx, &[&ReducedAxes, &ReduceOfReduce, &SingleElements])
     }
 }

@@ -9,6 +9,7 @@ mod resize;
 mod shape_of;
 mod slice;
 mod source;
+mod tensorflow;
 
 use gtt_ir::{Dialect, Type, ValueId};
 use gtt_ops::infer::SymInt;
@@ -23,6 +24,8 @@ use resize::ResizeByFixed;
 use shape_of::ShapeOfSameShape;
 use slice::{SliceOfAll, SliceToTheEnd};
 use source::ExtentsOfInputs;
+
+use crate::support::unconditional::{Outside, Unconditional};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -40,7 +43,6 @@ pub static PASS: PassInfo = PassInfo {
             "no named extent is 0 at run time: reshapes may copy one and leave another open",
         )
     }],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "simplify_shape_computations",
         "replace arithmetic on extents by constants, copied extents and the shapes of inputs",
@@ -59,6 +61,10 @@ struct SimplifyShapeComputations {
 
 impl Pass for SimplifyShapeComputations {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            let free = Unconditional::of(cx.model(), &cx.graphs());
+            return apply_rules(cx, &[&Outside(&tensorflow::ReshapeToFixed, &free)]);
+        }
         let reshape = ReshapeToFixed { assume_nonempty: self.assume_nonempty };
         let rules: &[&dyn Rule] = &[
             &reshape,

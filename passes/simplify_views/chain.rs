@@ -1,6 +1,6 @@
 //! Chains of views.
 
-use gtt_ir::{NodeId, Op};
+use gtt_ir::NodeId;
 use gtt_rewrite::{Decline, Rewrite, Rule, RuleContext, require};
 
 use crate::support::movement::{Emitted, Path, VIEWS, emit, is_explicit, is_view};
@@ -93,9 +93,9 @@ impl Rule for ReshapeOfView {
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
         let node = cx.node(id);
-        require!(node.op.is_onnx("Reshape"));
+        require!(node.op.is_onnx("Reshape") || node.op.is_tf("Reshape"));
         let (_, inner) = cx.def_of_input(id, 0).ok_or(Decline::NotMine)?;
-        require!(is_view(inner) && inner.op != Op::onnx("Transpose"));
+        require!(is_view(inner) && inner.op.name != "Transpose");
         let (Some(between), Some(x)) = (node.input(0), inner.input(0)) else { return Err(Decline::NotMine) };
         require!(cx.only_reader(between).is_some());
         require!(is_explicit(cx, node), "the second shape copies extents of the first");

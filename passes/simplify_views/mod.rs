@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::Dialect;
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rules};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Rule, apply_rules};
 
 pub(crate) mod chain;
 mod constant;
@@ -9,6 +9,9 @@ mod expand;
 mod joins;
 mod noop;
 mod slices;
+mod tensorflow;
+
+use crate::support::unconditional::{Outside, Unconditional};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -28,7 +31,6 @@ pub static PASS: PassInfo = PassInfo {
         "fuse_reshape_family",
         "fuse_split_gather_concat",
     ],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "simplify_views",
         "write chains of reshapes, slices, joins and reductions with fewer nodes",
@@ -45,6 +47,12 @@ struct SimplifyViews;
 
 impl Pass for SimplifyViews {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            let free = Unconditional::of(cx.model(), &cx.graphs());
+            let rules: [&dyn Rule; 3] = [&tensorflow::WholeTensor, &chain::ViewChain, &chain::ReshapeOfView];
+            let [whole, chain, reshape] = rules.map(|rule| Outside(rule, &free));
+            return apply_rules(cx, &[&whole, &chain, &reshape]);
+        }
         apply_rules(
             cx,
             &[

@@ -7,12 +7,14 @@ use gtt_rewrite::{
     require,
 };
 
+mod tensorflow;
+
+use crate::support::unconditional::Unconditional;
 use crate::support::{constants, shapes};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["rewrite_where", "not_where_fusion"],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "simplify_where",
         "simplify Where with a negated or constant condition, or equal branches",
@@ -29,6 +31,10 @@ struct SimplifyWhere;
 
 impl Pass for SimplifyWhere {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            let free = Unconditional::of(cx.model(), &cx.graphs());
+            return apply_rules(cx, &[&tensorflow::DecidedSelect(free), &tensorflow::NegatedSelect]);
+        }
         apply_rules(cx, &[&DecidedWhere, &BooleanWhere, &NegatedWhere])
     }
 }

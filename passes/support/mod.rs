@@ -18,6 +18,7 @@ pub(crate) mod ranges;
 pub(crate) mod renaming;
 pub(crate) mod retype;
 pub(crate) mod shapes;
+pub(crate) mod unconditional;
 
 use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};
 use gtt_rewrite::PassContext;

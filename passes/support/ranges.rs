@@ -33,7 +33,50 @@ impl Proof<'_, '_> {
         }
         let Def::Node { node, slot } = self.cx.value(value).def else { return false };
         let node = self.cx.node(node);
-        node.op.domain == Domain::ONNX && !self.cx.is_fed(value) && self.result(node, slot as usize)
+        if self.cx.is_fed(value) {
+            return false;
+        }
+        match node.op.domain == Domain::ONNX {
+            true => self.result(node, slot as usize),
+            false => slot == 0 && node.op.domain == Domain::TF && self.tensorflow(node),
+        }
+    }
+
+    fn tensorflow(&mut self, node: &Node) -> bool {
+        match node.op.name.as_str() {
+            "Relu" | "Relu6" | "Exp" | "Sigmoid" | "Softmax" | "Softplus" | "Sqrt" | "Shape" | "Size" | "Rank" => true,
+            "Abs" | "Square" | "SquaredDifference" => self.is_float(node),
+            "Mul" => self.is_float(node) && (node.input(0) == node.input(1) || self.all(node)),
+            "Add" | "AddV2" | "AddN" => self.is_float(node) && self.all(node),
+            "Maximum" => (0..node.inputs.len()).any(|slot| self.floor(node, slot)) || self.all(node),
+            "Minimum" => self.all(node),
+            "Sum" | "Mean" => self.is_float(node) && self.operand(node, 0),
+            "Identity"
+            | "StopGradient"
+            | "CheckNumerics"
+            | "Reshape"
+            | "Squeeze"
+            | "ExpandDims"
+            | "Transpose"
+            | "Slice"
+            | "StridedSlice"
+            | "GatherV2"
+            | "Tile"
+            | "Ceil"
+            | "Floor"
+            | "Rint"
+            | "Round"
+            | "AvgPool"
+            | "DepthToSpace"
+            | "SpaceToDepth"
+            | "BatchToSpaceND"
+            | "SpaceToBatchND"
+            | "ResizeBilinear"
+            | "ResizeNearestNeighbor"
+            | "Min"
+            | "Pad" => self.operand(node, 0),
+            _ => false,
+        }
     }
 
     fn result(&mut self, node: &Node, slot: usize) -> bool {

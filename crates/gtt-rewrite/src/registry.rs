@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use gtt_ir::Dialect;
+
 use crate::{Files, PassInfo};
 
 /// A pipeline with a name, `@name` in a pipeline.
@@ -13,6 +15,8 @@ pub struct Preset {
     pub summary: &'static str,
     /// The pipeline's text; may use other presets.
     pub pipeline: &'static str,
+    /// It is for models of this dialect and does nothing to others.
+    pub dialect: Option<Dialect>,
 }
 
 /// What another optimizer calls something that is done here by a pass with arguments, or by several passes. A pipeline may use
@@ -203,7 +207,7 @@ mod tests {
     #[test]
     fn problems_of_the_lists_are_found() {
         assert!(Registry::default().with_pass(&GOOD).problems().is_empty());
-        let preset = Preset { name: "p", summary: "", pipeline: "nobody" };
+        let preset = Preset { name: "p", summary: "", pipeline: "nobody", dialect: None };
         let problems = Registry::new(&[&GOOD, &BAD], &[preset]).problems();
         let expected = [
             "`Bad-Pass` of pass `Bad-Pass` is not in snake_case",

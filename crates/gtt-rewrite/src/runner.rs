@@ -174,6 +174,7 @@ impl Run<'_, '_, '_> {
         for item in items {
             match item {
                 Item::Step(step) => self.step(step, rounds)?,
+                Item::Preset(preset) if preset.dialect.is_some_and(|dialect| dialect != self.model.dialect) => {}
                 Item::Preset(preset) => self.items(&preset.items, rounds)?,
                 Item::Fixpoint(fixpoint) => self.fixpoint(fixpoint, rounds)?,
             }

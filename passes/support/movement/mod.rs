@@ -7,6 +7,7 @@
 mod nodes;
 mod path;
 mod plan;
+mod tensorflow;
 
 pub(crate) use nodes::{Emitted, VIEWS, dims_of, emit, is_explicit, is_view, mixes, step_of, written_steps};
 pub(crate) use path::Path;

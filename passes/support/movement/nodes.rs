@@ -1,19 +1,23 @@
 //! Steps from nodes, and nodes from steps.
 
-use gtt_ir::{Attr, Node, Op, Tensor, ValueId};
+use gtt_ir::{Attr, Dialect, Domain, Node, Op, Tensor, ValueId};
 use gtt_ops::infer::Extent;
 use gtt_ops::views::onnx::{Flatten, Reshape, Squeeze, Transpose, Unsqueeze};
 use gtt_rewrite::{NewNode, Operand, Rewrite, RuleContext};
 
-use super::{Step, target};
+use super::{Step, target, tensorflow};
 use crate::support::axes;
 
 /// Ops that move elements and do nothing else.
-pub(crate) const VIEWS: &[&str] = &["Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
+pub(crate) const VIEWS: &[&str] = &["ExpandDims", "Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
 
 /// The op moves elements and does nothing else, as far as its name tells.
 pub(crate) fn is_view(node: &Node) -> bool {
-    node.op.domain.as_str().is_empty() && VIEWS.contains(&node.op.name.as_str())
+    let name = node.op.name.as_str();
+    match node.op.domain == Domain::TF {
+        true => tensorflow::VIEWS.contains(&name),
+        false => node.op.domain == Domain::ONNX && name != "ExpandDims" && VIEWS.contains(&name),
+    }
 }
 
 /// The extents of a value; those that are not known are only equal to themselves. `None` when not even the rank is known.
@@ -27,6 +31,9 @@ pub(crate) fn dims_of(cx: &RuleContext<'_>, value: ValueId) -> Option<Vec<Extent
 pub(crate) fn step_of(cx: &RuleContext<'_>, node: &Node, dims: &[Extent]) -> Option<Step> {
     let opset = cx.opset();
     let rank = dims.len();
+    if node.op.domain == Domain::TF {
+        return tensorflow::step_of(cx, node, dims);
+    }
     match node.op.name.as_str() {
         "Transpose" => Transpose::of(node, opset)?.permutation(rank).map(Step::Transpose),
         "Reshape" => {
@@ -68,16 +75,16 @@ pub(crate) fn step_of(cx: &RuleContext<'_>, node: &Node, dims: &[Extent]) -> Opt
     }
 }
 
-fn product(dims: &[Extent]) -> Option<Extent> {
+pub(super) fn product(dims: &[Extent]) -> Option<Extent> {
     dims.iter().try_fold(Extent::number(1), |product, dim| product.times(dim))
 }
 
-fn inferred(cx: &RuleContext<'_>, y: ValueId) -> Option<Vec<Extent>> {
+pub(super) fn inferred(cx: &RuleContext<'_>, y: ValueId) -> Option<Vec<Extent>> {
     cx.ty(y).shape()?.iter().map(|dim| cx.types().extent(dim)).collect()
 }
 
 /// The extents that the operand of a Reshape stands for.
-fn written(given: &[i64], dims: &[Extent], allow_zero: bool) -> Option<Vec<Extent>> {
+pub(super) fn written(given: &[i64], dims: &[Extent], allow_zero: bool) -> Option<Vec<Extent>> {
     let mut open = None;
     let mut extents = Vec::with_capacity(given.len());
     for (index, &extent) in given.iter().enumerate() {
@@ -145,6 +152,11 @@ pub(crate) fn written_steps(
                 dims = perm.iter().map(|&axis| dims.get(axis).cloned()).collect::<Option<_>>()?;
                 emitted.push(Emitted::Transpose(perm.clone()));
             }
+            Step::Reshape(to) if cx.dialect() == Dialect::Tf => {
+                let as_before = || last.filter(|_| index + 1 == steps.len()).map(Emitted::Like);
+                emitted.push(tensorflow::written(&dims, to).or_else(as_before)?);
+                dims.clone_from(to);
+            }
             Step::Reshape(to) => {
                 let by_constant = target(&dims, to, may_mix).filter(|_| cx.opset() >= 5).map(Emitted::Target);
                 let by_axes = || {
@@ -161,7 +173,7 @@ pub(crate) fn written_steps(
 }
 
 /// Axes of extent 1 that have to be put between some extents to get others; `None` when that is not all.
-fn ones_between(few: &[Extent], many: &[Extent]) -> Option<Vec<i64>> {
+pub(super) fn ones_between(few: &[Extent], many: &[Extent]) -> Option<Vec<i64>> {
     let mut left = few.iter().peekable();
     let mut axes = Vec::new();
     for (axis, extent) in many.iter().enumerate() {
@@ -178,6 +190,9 @@ fn ones_between(few: &[Extent], many: &[Extent]) -> Option<Vec<i64>> {
 
 /// Adds the nodes to a rewrite; the last one's result.
 pub(crate) fn emit(cx: &RuleContext<'_>, rewrite: &mut Rewrite, mut x: Operand, emitted: &[Emitted]) -> Operand {
+    if cx.dialect() == Dialect::Tf {
+        return tensorflow::emit(cx, rewrite, x, emitted);
+    }
     for step in emitted {
         let node = match step {
             Emitted::Transpose(perm) => {
@@ -203,6 +218,9 @@ fn by_axes(cx: &RuleContext<'_>, rewrite: &mut Rewrite, op: &str, x: Operand, ax
 
 /// The operand of a Reshape says the extents outright: no 0 copies anything, nothing is open.
 pub(crate) fn is_explicit(cx: &RuleContext<'_>, node: &Node) -> bool {
+    if node.op.domain == Domain::TF {
+        return node.op.is_tf("Reshape");
+    }
     let Some(Reshape { shape: axes, allow_zero, .. }) = Reshape::of(node, cx.opset()) else { return false };
     match axes::given(cx, &axes) {
         Some(Some(given)) => given.iter().all(|&extent| extent > 0 || (extent == 0 && allow_zero) || extent == -1),

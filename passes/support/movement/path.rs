@@ -21,6 +21,10 @@ pub(crate) struct Path {
 impl Path {
     /// From a value on, whose first reader on the path is `first`.
     pub(crate) fn from(cx: &RuleContext<'_>, source: ValueId, first: NodeId) -> Option<Self> {
+        if cx.dialect() == gtt_ir::Dialect::Tf {
+            // New nodes must say it.
+            cx.ty(source).dtype()?;
+        }
         let dims = dims_of(cx, source).or_else(|| {
             let perm = Transpose::of(cx.node(first), cx.opset())?.perm?;
             Some((0..perm.len()).map(Extent::unknown).collect())

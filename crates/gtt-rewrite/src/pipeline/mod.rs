@@ -25,6 +25,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use gtt_ir::Dialect;
+
 use crate::{Args, Error, Numerics, Pass, PassInfo, Registry};
 
 /// A checked pipeline.
@@ -93,6 +95,8 @@ pub struct PresetUse {
     pub is_synonym: bool,
     /// What it stands for.
     pub items: Vec<Item>,
+    /// It is for models of this dialect and does nothing to others.
+    pub dialect: Option<Dialect>,
     /// Bytes of the pipeline's text.
     pub span: Range<usize>,
 }
@@ -145,7 +149,7 @@ impl Pipeline {
         print::items(&self.items, false)
     }
 
-    /// The normal form with presets replaced by what they stand for.
+    /// The normal form with presets replaced by what they stand for, but for those that only models of one dialect get.
     pub fn expanded(&self) -> String {
         print::items(&self.items, true)
     }

@@ -151,7 +151,7 @@ impl<'a> Parser<'a> {
         };
         let label = format!("preset `@{}`", preset.name);
         let items = self.named(preset.name, preset.pipeline, &label, &span)?;
-        Ok(Item::Preset(PresetUse { name: preset.name, is_synonym: false, items, span }))
+        Ok(Item::Preset(PresetUse { name: preset.name, is_synonym: false, items, dialect: preset.dialect, span }))
     }
 
     /// The items of a pipeline that has a name.
@@ -188,7 +188,13 @@ impl<'a> Parser<'a> {
                         .fail(name_span, format!("{stands} takes no arguments; here it is `{}`", synonym.pipeline));
                 }
                 let items = self.named(synonym.name, synonym.pipeline, &stands, &name_span)?;
-                return Ok(Item::Preset(PresetUse { name: synonym.name, is_synonym: true, items, span: name_span }));
+                return Ok(Item::Preset(PresetUse {
+                    name: synonym.name,
+                    is_synonym: true,
+                    items,
+                    dialect: None,
+                    span: name_span,
+                }));
             }
             let hint = match self.registry.suggest_pass(written) {
                 _ if GRAPH_TRANSFORM_TOOL.contains(&written) => {

@@ -8,7 +8,9 @@ pub(super) fn items(items: &[Item], expand: bool) -> String {
     for item in items {
         match item {
             Item::Step(item) => texts.push(step(item)),
-            Item::Preset(preset) if !expand && !preset.is_synonym => texts.push(format!("@{}", preset.name)),
+            Item::Preset(preset) if preset.dialect.is_some() || (!expand && !preset.is_synonym) => {
+                texts.push(format!("@{}", preset.name));
+            }
             Item::Preset(preset) if preset.items.is_empty() => {}
             Item::Preset(preset) => texts.push(self::items(&preset.items, expand)),
             Item::Fixpoint(fixpoint) => {

@@ -55,10 +55,10 @@ static FOLD: PassInfo = PassInfo {
 
 fn registry() -> Registry {
     let presets = [
-        Preset { name: "two", summary: "", pipeline: "a b" },
-        Preset { name: "nested-two", summary: "", pipeline: "@two fixpoint{ a }" },
-        Preset { name: "ouroboros", summary: "", pipeline: "a @ouroboros" },
-        Preset { name: "broken", summary: "", pipeline: "a nonsense" },
+        Preset { name: "two", summary: "", pipeline: "a b", dialect: None },
+        Preset { name: "nested-two", summary: "", pipeline: "@two fixpoint{ a }", dialect: None },
+        Preset { name: "ouroboros", summary: "", pipeline: "a @ouroboros", dialect: None },
+        Preset { name: "broken", summary: "", pipeline: "a nonsense", dialect: None },
     ];
     Registry::new(&[&A, &B, &REMOVE, &STRIP, &FOLD], &presets)
 }
