@@ -153,10 +153,10 @@ impl Rule for ZeroPadConv {
         if let Some(value) = pad.constant_value {
             require!(crate::support::constants::uniform(cx, value) == Some(0.0), "the padding is not zero");
         }
-        match conv.padding {
+        match &conv.padding {
             Padding::Valid => {}
             Padding::Explicit(own) if own.len() == pads.len() => {
-                pads.iter_mut().zip(own).for_each(|(pad, own)| *pad = pad.saturating_add(own));
+                pads.iter_mut().zip(own).for_each(|(pad, own)| *pad = pad.saturating_add(*own));
             }
             _ => return Err(Decline::because("the convolution pads automatically")),
         }
