@@ -19,6 +19,7 @@ mod tag {
     pub(super) const COLLECTION: u32 = 4;
     pub(super) const SIGNATURE: u32 = 5;
     pub(super) const ASSET: u32 = 6;
+    pub(super) const OBJECTS: u32 = 7;
 }
 
 /// Everything of a meta graph but the graph.
@@ -31,6 +32,7 @@ pub(crate) struct MetaGraph {
     /// Tensors that get the paths of assets.
     pub(crate) assets: Vec<Name>,
     pub(crate) saver: Option<Saver>,
+    object_graph: Option<Bytes>,
     /// The file has a graph, if an empty one.
     has_graph: bool,
 }
@@ -107,12 +109,21 @@ impl MetaGraph {
                     }
                     Kept::Other(raw())
                 }
+                (tag::OBJECTS, FieldValue::Len(message)) => {
+                    meta.object_graph = Some(source.share(message));
+                    Kept::Other(raw())
+                }
                 _ => Kept::Other(raw()),
             };
             meta.fields.push(kept);
         }
         meta.signatures.sort_by(|a, b| a.key.cmp(&b.key));
         Ok((meta, graph))
+    }
+
+    /// What Python's loader knows of the model: a `SavedObjectGraph`.
+    pub(crate) fn object_graph(&self) -> Option<&[u8]> {
+        self.object_graph.as_deref()
     }
 
     /// The element type that a signature declares for a tensor.

@@ -1,0 +1,115 @@
+//! Freezing: variables become constants that hold what a checkpoint has for them.
+//!
+//! Which tensor of the checkpoint a variable is: what the graph's own restore ops read into it; else the object graphs of TensorFlow
+//! 2 ([`objects`]); else its name, where a part of a partitioned variable (`w/part_1`) is a slice of the whole.
+//!
+//! What becomes of a graph: the variable's node becomes a constant of its name. Reads that wait for nothing are gone; others stay
+//! as `Identity`, because what they wait for may be a branch that is not taken. Handles on their way through v1 control flow
+//! become the tensors themselves. Initialisers and restore ops that only kept nodes (init ops) run are taken out.
+//!
+//! Refused, by node: variables that something writes and an output depends on, and uses of a handle that are not known.
+
+mod keys;
+mod objects;
+mod replace;
+mod restore;
+#[cfg(test)]
+mod tests;
+mod variable;
+
+use gtt_ir::{DType, Dim, GraphId, Model, Name, NodeId, Shape, Tensor, traverse};
+use rustc_hash::FxHashMap;
+
+pub use keys::VariableKeys;
+
+use crate::{Checkpoint, Error};
+
+/// A variable that became a constant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrozenVariable {
+    /// Its name.
+    pub name: Name,
+    /// The tensor of the checkpoint that it holds.
+    pub key: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Size of its elements in bytes.
+    pub bytes: u64,
+}
+
+/// Replaces the variables that outputs and kept nodes of the main graph depend on by constants. `keys` are those of the model as
+/// it was read. Calls that pass variables on must have been inlined.
+///
+/// Tensors share the checkpoint's mapped files. Fails without a constant made when one variable cannot be.
+pub fn freeze_variables(
+    model: &mut Model,
+    keys: &VariableKeys,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<FrozenVariable>, Error> {
+    let main = model.main_id();
+    replace::detach_assignments(model, main);
+    let needed = needed(model, main);
+    let lookup = keys.lookup(checkpoint)?;
+    let mut tensors: FxHashMap<Name, Tensor> = FxHashMap::default();
+    let mut frozen = Vec::new();
+    for &id in &needed {
+        let node = model.main().node(id);
+        let name = variable::name(node);
+        let place = |error: Error| error.at(&format!("variable `{}`", node.name));
+        if let Some(tensor) = tensors.get(&name) {
+            check(node, tensor).map_err(place)?;
+            continue;
+        }
+        let stored = lookup.find(&name, &node.name).map_err(place)?;
+        let tensor = checkpoint.tensor_slice(&stored.key, &stored.slice).map_err(place)?;
+        check(node, &tensor).map_err(place)?;
+        frozen.push(FrozenVariable {
+            name: name.clone(),
+            key: stored.key,
+            dtype: tensor.dtype(),
+            shape: tensor.shape().to_vec(),
+            bytes: tensor.byte_len() as u64,
+        });
+        tensors.insert(name, tensor);
+    }
+    replace::replace(model, main, &needed, &tensors)?;
+    Ok(frozen)
+}
+
+/// The nodes of variables that outputs and kept nodes depend on, in the order of the file.
+fn needed(model: &Model, id: GraphId) -> Vec<NodeId> {
+    let graph = model.graph(id);
+    let outputs = graph.outputs().iter().map(|port| port.value);
+    let is_fed = |value| graph.value(value).uses().iter().any(|used| matches!(used, gtt_ir::Use::Input { .. }));
+    let seen = traverse::reachable(model, graph, outputs, graph.kept().iter().copied(), is_fed);
+    let order = traverse::by_rank(graph).into_iter();
+    order.filter(|&id| seen.node(id) && variable::is_variable(graph.node(id))).collect()
+}
+
+/// The tensor must be what the node declares.
+fn check(node: &gtt_ir::Node, tensor: &Tensor) -> Result<(), Error> {
+    let (dtype, shape) = variable::declared(node);
+    if let Some(dtype) = dtype
+        && dtype != tensor.dtype()
+    {
+        return Err(Error::invalid(format!("it is {dtype}, but the checkpoint has {} for it", tensor.dtype())));
+    }
+    let fits = |shape: &Shape| {
+        let extents = shape.iter().zip(tensor.shape());
+        shape.len() == tensor.rank()
+            && extents.into_iter().all(|(dim, &extent)| dim.known().is_none_or(|dim| dim == extent as u64))
+    };
+    match shape {
+        Some(shape) if !fits(&shape) => {
+            let declared: Vec<String> = shape.iter().map(Dim::to_string).collect();
+            Err(Error::invalid(format!(
+                "its shape is [{}], but the checkpoint has {:?} for it",
+                declared.join(", "),
+                tensor.shape()
+            )))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,372 @@
+//! Constants in the place of variables.
+
+use gtt_ir::{Attr, DType, Editor, GraphId, Model, Name, NodeId, Op, Site, Tensor, Use, ValueId, traverse};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::variable::{self, Origin};
+use crate::Error;
+
+/// Takes assignments to variables out of what only kept nodes run: an init op that initialises or restores variables has nothing to
+/// do for constants, while the tables it fills stay.
+pub(super) fn detach_assignments(model: &mut Model, id: GraphId) {
+    let graph = model.graph(id);
+    let outputs = graph.outputs().iter().map(|port| port.value);
+    let needed = traverse::reachable(model, graph, outputs, [], |_| false);
+    let mut assignments: Vec<(NodeId, ValueId)> = Vec::new();
+    for (id, node) in graph.nodes() {
+        let Some(target) = node.input(0).filter(|_| variable::is_assignment(node) && !needed.node(id)) else {
+            continue;
+        };
+        if let Origin::Node(origin, _) = variable::origin(graph, target)
+            && variable::is_variable(graph.node(origin))
+        {
+            assignments.push((id, target));
+        }
+    }
+    let mut editor = model.edit(id);
+    for (node, target) in assignments {
+        editor.replace_control_uses(Site::Node(node), None);
+        if let Some(result) = editor.graph().node(node).output(0) {
+            editor.replace_uses(result, target);
+        }
+        if editor.graph().is_dead(node) {
+            editor.erase_node(node);
+        }
+    }
+}
+
+/// Replaces the nodes of variables by constants. Nothing is changed when one of them cannot be.
+pub(super) fn replace(
+    model: &mut Model,
+    id: GraphId,
+    nodes: &[NodeId],
+    tensors: &FxHashMap<Name, Tensor>,
+) -> Result<(), Error> {
+    let mut plan = Plan::default();
+    for &node in nodes {
+        let held = model.graph(id).node(node);
+        let Some(tensor) = tensors.get(&variable::name(held)) else { continue };
+        plan.follow(model.graph(id), node, tensor.dtype())?;
+    }
+    let mut editor = model.edit(id);
+    let mut taken = None;
+    for (node, change) in plan.changes {
+        apply(&mut editor, node, change, &mut taken);
+    }
+    let mut constants: FxHashMap<Name, ValueId> = FxHashMap::default();
+    for &node in nodes {
+        let name = variable::name(editor.graph().node(node));
+        if let Some(tensor) = tensors.get(&name) {
+            hold(&mut editor, node, name, tensor, &mut constants);
+        }
+    }
+    for node in plan.reads {
+        read_directly(&mut editor, node);
+    }
+    drop_empty_waits(&mut editor);
+    Ok(())
+}
+
+/// What a node becomes.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// It hands on the tensor instead of a handle or reference: the operand at this slot has this type.
+    HandsOn(usize, DType),
+    /// A read becomes an `Identity`.
+    Identity(DType),
+    /// `ResourceGather`; whether it reads the variable itself and no handle that came through control flow.
+    Gather(DType, bool),
+    /// `ResourceGatherNd`
+    GatherNd(DType),
+    /// `VariableShape`
+    Shape(DType),
+    /// Whether a variable is initialised: it is.
+    Initialized,
+    /// It has no effect on a constant and no result.
+    Nothing,
+}
+
+/// What is to be done in a graph.
+#[derive(Default)]
+struct Plan {
+    changes: Vec<(NodeId, Change)>,
+    /// Reads of the variable itself that wait for nothing: their readers can have the constant.
+    reads: Vec<NodeId>,
+    seen: FxHashSet<(NodeId, u32)>,
+}
+
+impl Plan {
+    /// Follows a handle or reference wherever it goes.
+    fn follow(&mut self, graph: &gtt_ir::Graph, holder: NodeId, dtype: DType) -> Result<(), Error> {
+        let is_ref = variable::REFS.contains(&graph.node(holder).op.name.as_str());
+        let mut work: Vec<ValueId> = graph.node(holder).results().collect();
+        while let Some(value) = work.pop() {
+            let is_direct = graph.def_node(value) == Some(holder);
+            for used in graph.value(value).uses() {
+                let Use::Operand { node, slot } = *used else { continue };
+                if !self.seen.insert((node, slot)) {
+                    continue;
+                }
+                let results = match is_ref {
+                    true => self.reference(graph, node, slot, dtype),
+                    false => self.handle(graph, node, slot, dtype, is_direct),
+                };
+                let results = results.map_err(|error| error.at(&format!("variable `{}`", graph.node(holder).name)))?;
+                work.extend(results.into_iter().filter_map(|slot| graph.node(node).output(slot)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A node that gets a handle; the slots of its results that are handles come back.
+    fn handle(
+        &mut self,
+        graph: &gtt_ir::Graph,
+        id: NodeId,
+        slot: u32,
+        dtype: DType,
+        is_direct: bool,
+    ) -> Result<Vec<usize>, Error> {
+        let node = graph.node(id);
+        let op = node.op.name.as_str();
+        let change = match op {
+            "ReadVariableOp" => {
+                let is_fed = node.results().any(|value| is_fed(graph, value));
+                if is_direct && node.control.is_empty() && !is_fed {
+                    self.reads.push(id);
+                }
+                Change::Identity(dtype)
+            }
+            "ResourceGather" => {
+                let is_plain = is_direct && node.control.is_empty();
+                if !is_plain && batch_dims(node) != 0 {
+                    return Err(refuse(node, "gathers from it with batch dimensions in a loop or branch"));
+                }
+                Change::Gather(dtype, is_plain)
+            }
+            "ResourceGatherNd" => Change::GatherNd(dtype),
+            "VariableShape" => Change::Shape(dtype),
+            "VarIsInitializedOp" if node.control.is_empty() => Change::Initialized,
+            "DisableCopyOnRead" => Change::Nothing,
+            "Identity" | "Enter" | "Exit" | "NextIteration" | "Merge" | "Switch" | "IdentityN" => {
+                self.changes.push((id, Change::HandsOn(slot as usize, dtype)));
+                return Ok(match op {
+                    "Switch" => vec![0, 1],
+                    "IdentityN" => vec![slot as usize],
+                    _ => vec![0],
+                });
+            }
+            "PartitionedCall" | "StatefulPartitionedCall" => {
+                return Err(refuse(node, "is called with it and could not be inlined"));
+            }
+            "If" | "StatelessIf" | "While" | "StatelessWhile" | "Case" | "StatelessCase" => {
+                return Err(refuse(node, "reads it in a branch or loop body, which gtt cannot freeze yet"));
+            }
+            _ if writes(op) => return Err(refuse(node, "writes it, and an output depends on that")),
+            _ => return Err(refuse(node, "uses it in a way that gtt does not know how to freeze")),
+        };
+        self.changes.push((id, change));
+        Ok(Vec::new())
+    }
+
+    /// A node that gets a reference; the slots of its results that are references come back.
+    fn reference(&mut self, graph: &gtt_ir::Graph, id: NodeId, slot: u32, dtype: DType) -> Result<Vec<usize>, Error> {
+        let node = graph.node(id);
+        let op = node.op.name.as_str();
+        match op {
+            "RefIdentity" | "RefEnter" | "RefExit" | "RefNextIteration" | "RefMerge" | "RefSwitch" => {
+                self.changes.push((id, Change::HandsOn(slot as usize, dtype)));
+                Ok(if op == "RefSwitch" { vec![0, 1] } else { vec![0] })
+            }
+            "IsVariableInitialized" if node.control.is_empty() => {
+                self.changes.push((id, Change::Initialized));
+                Ok(Vec::new())
+            }
+            _ if takes_reference(node, slot) => Err(refuse(node, "writes it, and an output depends on that")),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn refuse(node: &gtt_ir::Node, what: &str) -> Error {
+    Error::unsupported(format!("`{}` ({}) {what}", node.name, node.op.name))
+}
+
+fn is_fed(graph: &gtt_ir::Graph, value: ValueId) -> bool {
+    graph.value(value).uses().iter().any(|used| matches!(used, Use::Input { .. }))
+}
+
+/// The op changes the variable whose handle it gets.
+fn writes(op: &str) -> bool {
+    op.starts_with("Assign")
+        || op.starts_with("ResourceApply")
+        || op.starts_with("ResourceSparseApply")
+        || op.starts_with("ResourceScatter")
+        || op.starts_with("ResourceStrided")
+        || op == "DestroyResourceOp"
+}
+
+/// The operand at a slot is declared a reference. Of an op that nobody registered it is not.
+fn takes_reference(node: &gtt_ir::Node, slot: u32) -> bool {
+    let Some(op) = gtt_ops::registry::op_def(&node.op.name) else { return false };
+    let single = op.inputs.iter().all(|arg| arg.count.is_none());
+    let references = op.inputs.iter().filter(|arg| arg.is_ref).count();
+    if single { op.inputs.get(slot as usize).is_some_and(|arg| arg.is_ref) } else { references == op.inputs.len() }
+}
+
+fn apply(editor: &mut Editor<'_>, id: NodeId, change: Change, taken: &mut Option<FxHashSet<Name>>) {
+    let node = editor.graph().node(id);
+    match change {
+        Change::HandsOn(slot, dtype) => {
+            let plain = node.op.name.strip_prefix("Ref").map(Op::tf);
+            let types = match node.attr("T") {
+                Some(Attr::DTypes(types)) => {
+                    let mut types = types.clone();
+                    types.get_mut(slot).into_iter().for_each(|entry| *entry = dtype);
+                    Attr::DTypes(types)
+                }
+                _ => Attr::DType(dtype),
+            };
+            editor.set_attr(id, "T", types);
+            if let Some(op) = plain {
+                editor.set_op(id, op);
+            }
+        }
+        Change::Identity(dtype) => become_op(editor, id, "Identity", &[("T", Attr::DType(dtype))]),
+        Change::Shape(dtype) => {
+            let out = node.attr("out_type").cloned().unwrap_or(Attr::DType(DType::I32));
+            become_op(editor, id, "Shape", &[("T", Attr::DType(dtype)), ("out_type", out)]);
+        }
+        Change::GatherNd(dtype) => {
+            let indices = indices_type(node);
+            become_op(editor, id, "GatherNd", &[("Tparams", Attr::DType(dtype)), ("Tindices", indices)]);
+        }
+        Change::Gather(dtype, is_direct) => gather(editor, id, dtype, is_direct, taken),
+        Change::Initialized => {
+            let (name, rank) = (node.name.clone(), node.rank);
+            let results: Vec<ValueId> = node.results().collect();
+            let yes = Tensor::splat(DType::Bool, &[], bytes::Bytes::from_static(&[1])).expect("one byte");
+            editor.set_inputs(id, []);
+            let constant = editor.add_const(name, yes, rank);
+            results.into_iter().for_each(|result| editor.replace_uses(result, constant));
+            editor.replace_control_uses(Site::Node(id), None);
+            if editor.graph().is_dead(id) {
+                editor.erase_node(id);
+            }
+        }
+        Change::Nothing => {
+            // Whoever waits for it waits for what it waits for.
+            editor.set_inputs(id, []);
+            become_op(editor, id, "NoOp", &[]);
+        }
+    }
+}
+
+fn indices_type(node: &gtt_ir::Node) -> Attr {
+    node.attr("Tindices").cloned().unwrap_or(Attr::DType(DType::I32))
+}
+
+/// The op and its attributes; those that any node may have stay.
+fn become_op(editor: &mut Editor<'_>, id: NodeId, op: &str, attrs: &[(&str, Attr)]) {
+    let old: Vec<Name> = editor.graph().node(id).attrs.iter().map(|entry| entry.name.clone()).collect();
+    for name in old.iter().filter(|name| !name.starts_with('_')) {
+        editor.remove_attr(id, name);
+    }
+    editor.set_op(id, Op::tf(op));
+    for (name, value) in attrs {
+        editor.set_attr(id, name, value.clone());
+    }
+}
+
+fn gather(editor: &mut Editor<'_>, id: NodeId, dtype: DType, is_direct: bool, taken: &mut Option<FxHashSet<Name>>) {
+    let node = editor.graph().node(id);
+    let (params, indices) = (Attr::DType(dtype), indices_type(node));
+    let batch_dims = batch_dims(node);
+    if !is_direct {
+        // A constant axis would belong to no loop and no branch.
+        return become_op(editor, id, "Gather", &[("Tparams", params), ("Tindices", indices)]);
+    }
+    let rank = node.rank;
+    let name = fresh(editor.graph(), taken, &format!("{}/axis", node.name));
+    let axis = editor.add_const(name, Tensor::scalar(batch_dims), rank);
+    let operands: Vec<_> = editor.graph().node(id).inputs.iter().copied().chain([Some(axis)]).collect();
+    editor.set_inputs(id, operands);
+    let mut attrs = vec![("Tparams", params), ("Tindices", indices), ("Taxis", Attr::DType(DType::I32))];
+    if batch_dims != 0 {
+        attrs.push(("batch_dims", Attr::Int(batch_dims.into())));
+    }
+    become_op(editor, id, "GatherV2", &attrs);
+}
+
+fn batch_dims(node: &gtt_ir::Node) -> i32 {
+    node.attr("batch_dims").and_then(Attr::as_int).and_then(|dims| dims.try_into().ok()).unwrap_or(0)
+}
+
+/// A name that nothing in the graph has. The names are collected when the first is asked for.
+fn fresh(graph: &gtt_ir::Graph, taken: &mut Option<FxHashSet<Name>>, wanted: &str) -> Name {
+    let taken = taken.get_or_insert_with(|| {
+        let nodes = graph.nodes().map(|(_, node)| node.name.clone());
+        nodes.chain(graph.constants().map(|(_, value, _)| value.name.clone())).collect()
+    });
+    let numbered = (1..).map(|number| Name::from(format!("{wanted}_{number}")));
+    let mut candidates = [Name::new(wanted)].into_iter().chain(numbered);
+    let free = candidates.find(|name| !taken.contains(name)).unwrap_or_default();
+    taken.insert(free.clone());
+    free
+}
+
+/// The variable's node becomes a constant, or gives way to that of another node of the same variable.
+fn hold(editor: &mut Editor<'_>, id: NodeId, name: Name, tensor: &Tensor, constants: &mut FxHashMap<Name, ValueId>) {
+    let node = editor.graph().node(id);
+    if !node.control.is_empty() {
+        // It waits for a branch to be taken, and so must the constant, which stays a node.
+        let attrs = [("dtype", Attr::DType(tensor.dtype())), ("value", Attr::Tensor(tensor.clone()))];
+        become_op(editor, id, "Const", &attrs);
+        return;
+    }
+    let (own_name, rank, device) = (node.name.clone(), node.rank, node.meta.clone());
+    let results: Vec<ValueId> = node.results().collect();
+    let constant = *constants.entry(name).or_insert_with(|| {
+        let mut constant = gtt_ir::Constant::new(gtt_ir::Dialect::Tf, tensor.clone(), rank);
+        if let Some(node) = device {
+            constant.meta = Some(Box::new(gtt_ir::ConstMeta { node: *node, ..Default::default() }));
+        }
+        editor.add_constant(own_name, constant)
+    });
+    results.into_iter().for_each(|result| editor.replace_uses(result, constant));
+    editor.replace_control_uses(Site::Node(id), None);
+    if editor.graph().is_dead(id) {
+        editor.erase_node(id);
+    }
+}
+
+/// Lets the readers of an `Identity` of a constant have the constant.
+fn read_directly(editor: &mut Editor<'_>, id: NodeId) {
+    let Some(node) = editor.graph().get_node(id) else { return };
+    let Some(operand) = node.input(0) else { return };
+    if let Some(result) = node.output(0) {
+        editor.replace_uses(result, operand);
+    }
+    editor.replace_control_uses(Site::Node(id), None);
+    if editor.graph().is_dead(id) {
+        editor.erase_node(id);
+    }
+}
+
+/// Waiting for a node that does nothing and waits for nothing is not waiting.
+fn drop_empty_waits(editor: &mut Editor<'_>) {
+    let mut work: Vec<NodeId> =
+        editor.graph().nodes().filter(|(_, node)| node.op.is_tf("NoOp")).map(|(id, _)| id).collect();
+    while let Some(id) = work.pop() {
+        let graph = editor.graph();
+        let Some(node) = graph.get_node(id) else { continue };
+        if !node.control.is_empty() || !node.op.is_tf("NoOp") || node.control_uses.is_empty() {
+            continue;
+        }
+        work.extend(node.control_uses.iter().copied());
+        editor.replace_control_uses(Site::Node(id), None);
+        if editor.graph().is_dead(id) {
+            editor.erase_node(id);
+        }
+    }
+}
