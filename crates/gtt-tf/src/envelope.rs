@@ -29,7 +29,7 @@ pub enum Container {
 }
 
 /// The content of a model's envelope.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
     pub(crate) text: bool,
     pub(crate) fields: GraphFields,

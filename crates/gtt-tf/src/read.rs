@@ -16,6 +16,8 @@ use crate::{Error, ErrorKind, graph_def, text};
 pub struct ReadOptions {
     /// Tags of the meta graph of a SavedModel; empty: the one tagged `serve`, or the only one.
     pub tags: Vec<String>,
+    /// Signatures of a SavedModel that are wanted; the others are left out. Empty: all.
+    pub signatures: Vec<String>,
     /// Read a SavedModel although its graph has variables. Such a model can be looked at and written back; it cannot be run
     /// from its graph alone.
     pub allow_variables: bool,
@@ -79,6 +81,17 @@ fn as_text(bytes: &[u8]) -> Result<&str, Error> {
         let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
         Error::invalid(format!("line {line}: the text is not UTF-8"))
     })
+}
+
+/// Reads the graph that a checkpoint is for: a `GraphDef`, or the `MetaGraphDef` (`model.ckpt.meta`) that lies beside the checkpoint,
+/// of which only the graph is taken. No interface is declared.
+pub fn read_training_graph(path: &Path) -> Result<Model, Error> {
+    let bytes = gtt_wire::map_file(path)?;
+    if detect(&bytes) != Some(Format::MetaGraph) {
+        return decode_at(bytes, &ReadOptions { allow_variables: true, ..ReadOptions::default() }, None);
+    }
+    let graph = saved_model::graph_of(&bytes)?;
+    decode_graph_def(bytes.slice_ref(graph))
 }
 
 /// Decodes a binary `GraphDef`. No interface is declared.

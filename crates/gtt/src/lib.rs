@@ -38,6 +38,7 @@ mod diff;
 mod error;
 mod files;
 mod format;
+mod freeze;
 mod interface;
 mod load;
 mod save;
@@ -53,6 +54,7 @@ pub use convert::Convert;
 pub use diff::{Difference, diff};
 pub use error::{Error, ErrorKind};
 pub use format::Format;
+pub use freeze::{Freeze, FreezeReport, Frozen, VariableSummary};
 #[cfg(feature = "tract")]
 pub use gtt_engine::bench::{BenchReport, Finding, Ratio, Timing};
 #[cfg(feature = "tract")]
@@ -74,6 +76,11 @@ pub use transform::{Optimized, Transform};
 /// Loads a model with the interface that its file declares: see [`Loader::load`].
 pub fn load(path: impl AsRef<Path>) -> Result<Source, Error> {
     Loader::new().load(path)
+}
+
+/// Makes constants of the variables of a SavedModel: see [`Freeze`].
+pub fn freeze(path: impl AsRef<Path>) -> Result<Frozen, Error> {
+    Freeze::new().run(path)
 }
 
 /// The passes and presets that come with gtt. Add your own with [`Registry::with_pass`], and use the result with

@@ -23,6 +23,8 @@ use crate::{Error, ErrorKind, Format, Summary};
 pub struct Loader {
     inputs: Option<Vec<String>>,
     outputs: Option<Vec<String>>,
+    tags: Vec<String>,
+    signatures: Vec<String>,
 }
 
 impl Loader {
@@ -43,6 +45,22 @@ impl Loader {
         self
     }
 
+    /// The tags of the meta graph of a SavedModel to load. Without them: the only one, or that tagged `serve`.
+    pub fn tags<S: Into<String>>(mut self, tags: impl IntoIterator<Item = S>) -> Self {
+        self.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The signatures of a SavedModel to load; the others are left out. Without them: all.
+    pub fn signatures<S: Into<String>>(mut self, keys: impl IntoIterator<Item = S>) -> Self {
+        self.signatures = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    pub(crate) fn read_options(&self) -> gtt_tf::ReadOptions {
+        gtt_tf::ReadOptions { tags: self.tags.clone(), signatures: self.signatures.clone(), allow_variables: true }
+    }
+
     /// Loads an `.onnx` file, a TensorFlow GraphDef (binary or text), a SavedModel folder, or the text form `.gtt`: told by
     /// content. Files are mapped and weights are not read.
     ///
@@ -51,7 +69,7 @@ impl Loader {
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Source, Error> {
         let path = path.as_ref();
         let (root, found) = probe(path)?;
-        let (model, format) = read(&root, found).map_err(|error| error.in_file(path))?;
+        let (model, format) = read(&root, found, &self.read_options()).map_err(|error| error.in_file(path))?;
         let stored = size_on_disk(&root) + external_bytes(&model);
         let mut source = Source {
             model,
@@ -64,10 +82,11 @@ impl Loader {
             guessed: false,
         };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
+        source.notes.extend(unfrozen(&source));
         Ok(source)
     }
 
-    fn declare(&self, source: &mut Source) -> Result<(), Error> {
+    pub(crate) fn declare(&self, source: &mut Source) -> Result<(), Error> {
         match source.model.dialect {
             Dialect::Tf => self.declare_tensorflow(source),
             _ => {
@@ -169,16 +188,31 @@ pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-fn read(path: &Path, found: Found) -> Result<(Model, Format), Error> {
+/// A model with variables can be looked at and transformed around them.
+fn unfrozen(source: &Source) -> Option<String> {
+    let count = if source.model.dialect == Dialect::Tf { gtt_tf::variables(&source.model).len() } else { 0 };
+    let stay = match source.format {
+        Format::SavedModel => "stay variables, with the SavedModel's checkpoint",
+        _ => "stay variables",
+    };
+    (count > 0).then(|| format!("{count} variables {stay}; `gtt freeze` makes them constants"))
+}
+
+/// How a TensorFlow model lay on disk.
+pub(crate) fn container_format(model: &Model) -> Format {
+    match gtt_tf::container(model) {
+        gtt_tf::Container::SavedModel { .. } => Format::SavedModel,
+        gtt_tf::Container::GraphDef { text: true } => Format::GraphDefText,
+        _ => Format::GraphDef,
+    }
+}
+
+fn read(path: &Path, found: Found, options: &gtt_tf::ReadOptions) -> Result<(Model, Format), Error> {
     match found {
         Found::Onnx => Ok((gtt_onnx::read(path)?, Format::Onnx)),
         Found::Tensorflow => {
-            let model = gtt_tf::read(path)?;
-            let format = match gtt_tf::container(&model) {
-                gtt_tf::Container::SavedModel { .. } => Format::SavedModel,
-                gtt_tf::Container::GraphDef { text: true } => Format::GraphDefText,
-                _ => Format::GraphDef,
-            };
+            let model = gtt_tf::read_with(path, options)?;
+            let format = container_format(&model);
             Ok((model, format))
         }
         Found::Text => {

@@ -32,7 +32,7 @@ const CONTEXTS: &[(&str, &[u32], u32)] = &[("cond_context", &[2, 3], 5), ("while
 const RUN: &[&str] = &["saved_model_main_op", "saved_model_init_op", "legacy_init_op", "table_initializer"];
 
 /// A collection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Collection {
     key: Name,
     /// The whole map entry.
@@ -90,6 +90,11 @@ impl Collection {
     pub(crate) fn run_by_loader(&self) -> impl Iterator<Item = &Name> {
         let run = self.is_node_list && RUN.contains(&self.key.as_str());
         self.nodes().filter(move |_| run)
+    }
+
+    /// It lists variables.
+    pub(super) fn is_of_variables(&self) -> bool {
+        VARIABLES.contains(&self.key.as_str())
     }
 
     /// All nodes it names.

@@ -34,7 +34,11 @@ pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Bytes], tex
         if let Some(source) = &source {
             let own = |path: PathBuf| fs::canonicalize(path).ok();
             let skipped: Vec<PathBuf> = [own(folder.to_owned()), own(path.to_owned())].into_iter().flatten().collect();
-            let top = |name: &str| name == MODEL || name == MODEL_TEXT || (stale_fingerprint && name == FINGERPRINT);
+            let top = |name: &str| {
+                let is_stale =
+                    (stale_fingerprint && name == FINGERPRINT) || (saved.is_frozen && OF_VARIABLES.contains(&name));
+                name == MODEL || name == MODEL_TEXT || is_stale
+            };
             copy_folder(source, folder, &skipped, &top, DEPTH)?;
         }
         Ok(written)
@@ -45,6 +49,9 @@ pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Bytes], tex
 /// copied.
 const OWN: &[&str] =
     &[MODEL, MODEL_TEXT, FINGERPRINT, "variables", "assets", "assets.extra", "keras_metadata.pb", "debug"];
+
+/// What is about the variables of a model, and wrong for a frozen one.
+const OF_VARIABLES: &[&str] = &["variables", "keras_metadata.pb", "debug"];
 
 /// A folder that holds something else must not be swapped away.
 fn refuse_strange_folder(path: &Path, source: Option<&Path>) -> Result<(), Error> {

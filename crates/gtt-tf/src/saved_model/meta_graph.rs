@@ -22,8 +22,11 @@ mod tag {
     pub(super) const OBJECTS: u32 = 7;
 }
 
+/// The signature of the node that the loader runs.
+const INIT_OP: &str = "__saved_model_init_op";
+
 /// Everything of a meta graph but the graph.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MetaGraph {
     fields: Vec<Kept>,
     pub(crate) tags: Vec<Name>,
@@ -38,18 +41,19 @@ pub(crate) struct MetaGraph {
 }
 
 /// A field of a meta graph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kept {
     Graph,
     /// Index among the collections.
     Collection(usize),
     Signature(Bytes),
     Saver(Bytes),
+    Objects(Bytes),
     Other(Bytes),
 }
 
 /// The nodes of a `SaverDef`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Saver {
     pub(crate) filename: Name,
     pub(crate) save: Name,
@@ -111,7 +115,7 @@ impl MetaGraph {
                 }
                 (tag::OBJECTS, FieldValue::Len(message)) => {
                     meta.object_graph = Some(source.share(message));
-                    Kept::Other(raw())
+                    Kept::Objects(raw())
                 }
                 _ => Kept::Other(raw()),
             };
@@ -119,6 +123,39 @@ impl MetaGraph {
         }
         meta.signatures.sort_by(|a, b| a.key.cmp(&b.key));
         Ok((meta, graph))
+    }
+
+    /// Leaves out all signatures but these and that of the init op, which the loader runs. None: all stay.
+    pub(super) fn choose_signatures(&mut self, wanted: &[String]) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        if let Some(unknown) = wanted.iter().find(|key| !self.signatures.iter().any(|signature| signature.key == **key))
+        {
+            let known: Vec<String> = self.signatures.iter().map(|signature| format!("`{}`", signature.key)).collect();
+            return Err(Error::invalid(format!("there is no signature `{unknown}`; there are {}", known.join(", "))));
+        }
+        let is_wanted = |key: &Name| key == INIT_OP || wanted.iter().any(|wanted| key == wanted);
+        self.signatures.retain(|signature| is_wanted(&signature.key));
+        let stays = |kept: &Kept| match kept {
+            Kept::Signature(message) => entry(message).is_ok_and(|(key, _)| is_wanted(&key)),
+            _ => true,
+        };
+        self.fields.retain(stays);
+        Ok(())
+    }
+
+    /// Takes out what is about variables. The saver's nodes come back.
+    pub(super) fn freeze(&mut self) -> Vec<Name> {
+        let collections = &self.collections;
+        self.fields.retain(|kept| match kept {
+            Kept::Saver(_) | Kept::Objects(_) => false,
+            Kept::Collection(index) => !collections[*index].is_of_variables(),
+            _ => true,
+        });
+        self.object_graph = None;
+        let saver = self.saver.take();
+        saver.iter().flat_map(Saver::names).map(|name| Name::new(split_reference(name).0)).collect()
     }
 
     /// What Python's loader knows of the model: a `SavedObjectGraph`.
@@ -151,7 +188,7 @@ impl MetaGraph {
                         writer.raw(raw);
                     }
                 }
-                Kept::Other(raw) => writer.raw(raw),
+                Kept::Objects(raw) | Kept::Other(raw) => writer.raw(raw),
             }
         }
         if !self.has_graph && length > 0 {

@@ -21,17 +21,18 @@ pub(crate) use interface::declare;
 pub(crate) use meta_graph::MetaGraph;
 pub use signature::{Signature, SignatureTensor};
 
+use crate::envelope::Held;
 use crate::graph_def::{GraphFields, Written};
 use crate::source::Source;
 use crate::{Error, ErrorKind, ReadOptions};
-use gtt_ir::Model;
+use gtt_ir::{Envelope, Model};
 use gtt_wire::{FieldValue, SliceFields, Writer};
 
 /// Field number of `SavedModel`.
 const META_GRAPHS: u32 = 2;
 
 /// What is kept of a SavedModel besides the graph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SavedModel {
     /// All fields, encoded; the chosen meta graph is `None`.
     fields: Vec<Option<Bytes>>,
@@ -40,6 +41,8 @@ pub(crate) struct SavedModel {
     pub(crate) folder: Option<PathBuf>,
     /// Nodes that stay, whatever interface is declared.
     pub(crate) kept: Vec<crate::Name>,
+    /// The variables of the folder belong to it no more.
+    pub(crate) is_frozen: bool,
     /// The file as it was.
     original: Bytes,
 }
@@ -65,8 +68,22 @@ impl SavedModel {
         let tags: Vec<&[crate::Name]> = candidates.iter().map(|(_, _, tags)| tags.as_slice()).collect();
         let (at, message, _) = &candidates[choose(&tags, &options.tags)?];
         fields[*at] = None;
-        let (meta, graph) = MetaGraph::decode(source, message)?;
-        Ok((Self { fields, meta, folder: None, kept: Vec::new(), original: source.file().clone() }, graph))
+        let (mut meta, graph) = MetaGraph::decode(source, message)?;
+        meta.choose_signatures(&options.signatures)?;
+        let original = source.file().clone();
+        Ok((Self { fields, meta, folder: None, kept: Vec::new(), is_frozen: false, original }, graph))
+    }
+
+    /// Takes out what only a model with variables has: the saver, collections of variables, the objects that Python's loader would
+    /// restore, other meta graphs, and that the loader keeps the saver's nodes.
+    fn freeze(&mut self) {
+        let is_other = |field: &Bytes| SliceFields::new(field).flatten().any(|field| field.tag == META_GRAPHS);
+        self.fields.retain(|field| field.as_ref().is_none_or(|field| !is_other(field)));
+        let saver = self.meta.freeze();
+        let run: Vec<crate::Name> =
+            self.meta.collections.iter().flat_map(|collection| collection.run_by_loader().cloned()).collect();
+        self.kept.retain(|name| !saver.contains(name) || run.contains(name));
+        self.is_frozen = true;
     }
 
     /// Writes `saved_model.pb` with the model's graph.
@@ -116,6 +133,29 @@ fn choose(candidates: &[&[crate::Name]], wanted: &[String]) -> Result<usize, Err
     let serving = || candidates.iter().position(|tags| tags.iter().any(|tag| tag == "serve"));
     let message = || format!("several meta graphs and none with the tag `serve`: {}; say which", list());
     exact.or_else(serving).ok_or_else(|| Error::invalid(message()))
+}
+
+/// Says that a model's variables are constants now: a SavedModel is written without what only one with variables has. Its variables,
+/// saver, the objects for Python's loader and other meta graphs go; assets, the signatures and what initialises tables stay.
+pub fn mark_frozen(model: &mut Model) {
+    let Some(held) = Held::of(model) else { return };
+    let mut held = held.clone();
+    if let Some(saved) = &mut held.saved {
+        saved.freeze();
+        model.envelope = Some(Envelope::new(held));
+    }
+}
+
+/// The graph's message in a `MetaGraphDef`.
+pub(crate) fn graph_of(meta_graph: &[u8]) -> Result<&[u8], Error> {
+    let mut graph = &[][..];
+    for field in SliceFields::new(meta_graph) {
+        let field = field?;
+        if field.tag == 2 {
+            graph = field.bytes()?;
+        }
+    }
+    Ok(graph)
 }
 
 /// Answers which public names the written file has.

@@ -1,0 +1,275 @@
+//! Freezing: the variables of a TensorFlow model become constants, and what only trains goes.
+
+use std::path::{Path, PathBuf};
+
+use gtt_ir::{Dialect, Model};
+use gtt_rewrite::{Pipeline, Runner};
+use serde::Serialize;
+
+use crate::format::{Found, probe};
+use crate::load::{Loader, Source, size_on_disk};
+use crate::{Error, ErrorKind, Format, SaveOptions, Saved};
+
+/// How a model is to be frozen.
+///
+/// ```
+/// # fn main() -> Result<(), gtt::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let (path, out) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mnist/unfrozen"), folder.path().join("out.pb"));
+/// let frozen = gtt::Freeze::new().run(path)?;
+/// println!("{} variables", frozen.report().variables.len());
+/// frozen.save(out)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Freeze {
+    loader: Loader,
+    checkpoint: Option<PathBuf>,
+}
+
+impl Freeze {
+    /// Takes what the model declares, and the variables that lie in its folder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The checkpoint that has the variables: its prefix (`model.ckpt`), one of its files, or the folder of the latest. Without it
+    /// those of the SavedModel are taken.
+    pub fn checkpoint(mut self, path: impl Into<PathBuf>) -> Self {
+        self.checkpoint = Some(path.into());
+        self
+    }
+
+    /// The tensors that are fed.
+    pub fn inputs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.loader = self.loader.inputs(names);
+        self
+    }
+
+    /// The tensors that are fetched: what they do not need goes.
+    pub fn outputs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.loader = self.loader.outputs(names);
+        self
+    }
+
+    /// Tags of the meta graph of a SavedModel.
+    pub fn tags<S: Into<String>>(mut self, tags: impl IntoIterator<Item = S>) -> Self {
+        self.loader = self.loader.tags(tags);
+        self
+    }
+
+    /// The signatures of a SavedModel to keep; all of them, if not called.
+    pub fn signatures<S: Into<String>>(mut self, keys: impl IntoIterator<Item = S>) -> Self {
+        self.loader = self.loader.signatures(keys);
+        self
+    }
+
+    /// Freezes the model at a path: a SavedModel, or a GraphDef or `model.ckpt.meta` with a checkpoint.
+    ///
+    /// Weights are not copied: constants are slices of the checkpoint's mapped files.
+    pub fn run(&self, path: impl AsRef<Path>) -> Result<Frozen, Error> {
+        let path = path.as_ref();
+        self.frozen(path).map_err(|error| error.in_file(path))
+    }
+
+    fn frozen(&self, path: &Path) -> Result<Frozen, Error> {
+        let (root, found) = probe(path)?;
+        if !matches!(found, Found::Tensorflow) {
+            let message = format!("`{}` is no TensorFlow model: only those have variables", path.display());
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let (mut model, format) = self.read(&root)?;
+        let before = crate::nodes(&model).len();
+        let checkpoint = self.open_checkpoint(&root, &model, format)?;
+        let keys = gtt_tf::VariableKeys::of(&model);
+        gtt_tf::mark_frozen(&mut model);
+        let mut source = Source::read_from(root, model, format);
+        self.declare(&mut source)?;
+        strip(&mut source.model)?;
+        let variables = match &checkpoint {
+            Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)?,
+            None => Vec::new(),
+        };
+        strip(&mut source.model)?;
+        let report = FreezeReport {
+            checkpoint: checkpoint.map(|checkpoint| checkpoint.prefix().to_owned()),
+            variables: variables.iter().map(VariableSummary::of).collect(),
+            nodes_before: before,
+            nodes_after: crate::nodes(&source.model).len(),
+            uninitialized: uninitialized(&source.model),
+        };
+        Ok(Frozen { source, report })
+    }
+
+    fn read(&self, root: &Path) -> Result<(Model, Format), Error> {
+        let model = match root.is_dir() {
+            true => gtt_tf::read_with(root, &self.loader.read_options())?,
+            false => gtt_tf::read_training_graph(root)?,
+        };
+        let format = crate::load::container_format(&model);
+        Ok((model, format))
+    }
+
+    fn open_checkpoint(&self, root: &Path, model: &Model, format: Format) -> Result<Option<gtt_tf::Checkpoint>, Error> {
+        if let Some(checkpoint) = &self.checkpoint {
+            return Ok(Some(gtt_tf::Checkpoint::open(checkpoint)?));
+        }
+        let variables = gtt_tf::variables(model);
+        if variables.is_empty() {
+            return Ok(None);
+        }
+        if format == Format::SavedModel {
+            return Ok(Some(gtt_tf::Checkpoint::open(&root.join("variables/variables"))?));
+        }
+        let message = format!("the graph has {} variables, and nothing says what is in them", variables.len());
+        Err(Error::new(ErrorKind::Interface, message).with_hint("give the checkpoint: --checkpoint model.ckpt"))
+    }
+
+    /// Declares what is fed and fetched. A graph whose outputs nobody says is taken for one that ends in them: everything else that
+    /// nothing reads trains.
+    fn declare(&self, source: &mut Source) -> Result<(), Error> {
+        let names = |ports: &[gtt_ir::Port]| ports.iter().map(|port| port.name.to_string()).collect::<Vec<_>>();
+        let main = source.model.main();
+        let (inputs, outputs) = (names(main.inputs()), names(main.outputs()));
+        // The saver's nodes are not kept any more.
+        gtt_tf::set_interface(&mut source.model, &inputs, &outputs)?;
+        self.loader.declare(source)?;
+        if !source.guessed {
+            return Ok(());
+        }
+        let mut model = source.model.clone();
+        let main = model.main_id();
+        model.edit(main).clear_interface();
+        let likely = crate::likely_interface(&model);
+        if likely.outputs.is_empty() || likely.outputs.len() > MOST_GUESSED {
+            let message = "the graph does not say what its outputs are, and they cannot be guessed";
+            return Err(Error::new(ErrorKind::Interface, message).with_hint("give --outputs"));
+        }
+        source.model = model;
+        self.loader.clone().outputs(likely.outputs).declare(source)?;
+        source.guessed = false;
+        Ok(())
+    }
+}
+
+/// A graph that ends in more nodes than this does not say which of them are its outputs.
+const MOST_GUESSED: usize = 8;
+
+/// Drops what the outputs do not need.
+fn strip(model: &mut Model) -> Result<(), Error> {
+    let pipeline = Pipeline::parse("strip_unused_nodes", &crate::passes())?;
+    Runner::new().rollback(false).run(model, &pipeline)?;
+    Ok(())
+}
+
+/// Ops of resources that are empty until something fills them.
+const TABLES: &[&str] = &[
+    "HashTable",
+    "HashTableV2",
+    "MutableHashTable",
+    "MutableHashTableV2",
+    "MutableHashTableOfTensors",
+    "MutableHashTableOfTensorsV2",
+    "MutableDenseHashTable",
+    "MutableDenseHashTableV2",
+    "AnonymousHashTable",
+    "BoostedTreesEnsembleResourceHandleOp",
+    "DecisionTreeResourceHandleOp",
+];
+
+fn uninitialized(model: &Model) -> Vec<String> {
+    let graph = model.main();
+    let nodes = gtt_ir::traverse::by_rank(graph).into_iter().map(|id| graph.node(id));
+    nodes.filter(|node| TABLES.contains(&node.op.name.as_str())).map(|node| node.name.to_string()).collect()
+}
+
+/// A variable that became a constant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VariableSummary {
+    /// Its name.
+    pub name: String,
+    /// The tensor of the checkpoint that it holds.
+    pub key: String,
+    /// Element type.
+    pub dtype: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Size of its elements in bytes.
+    pub bytes: u64,
+}
+
+impl VariableSummary {
+    fn of(variable: &gtt_tf::FrozenVariable) -> Self {
+        Self {
+            name: variable.name.to_string(),
+            key: variable.key.clone(),
+            dtype: variable.dtype.to_string(),
+            shape: variable.shape.clone(),
+            bytes: variable.bytes,
+        }
+    }
+}
+
+/// What freezing did.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct FreezeReport {
+    /// The prefix of the checkpoint; `None` for a model without variables.
+    pub checkpoint: Option<PathBuf>,
+    /// The variables that became constants, in the order of the graph.
+    pub variables: Vec<VariableSummary>,
+    /// Nodes of the graph as it was, constants included.
+    pub nodes_before: usize,
+    /// Nodes that are left.
+    pub nodes_after: usize,
+    /// Tables that the loader of a SavedModel fills before the first run. A GraphDef does not say how.
+    pub uninitialized: Vec<String>,
+}
+
+/// A frozen model.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    source: Source,
+    report: FreezeReport,
+}
+
+impl Frozen {
+    /// The model, to be transformed or looked at.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Gives the model away: `freeze(…)?.into_source().transform(…)`.
+    pub fn into_source(self) -> Source {
+        self.source
+    }
+
+    /// What was done.
+    pub fn report(&self) -> &FreezeReport {
+        &self.report
+    }
+
+    /// Writes the model in one step: a SavedModel as a folder with its assets and without variables, or a GraphDef (`.pb`, `.pbtxt`).
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<Saved, Error> {
+        crate::save::save(&self.source.model, self.source.format, path.as_ref(), &SaveOptions::default())
+    }
+}
+
+impl Source {
+    /// A model as it was read, no interface declared anew.
+    fn read_from(path: PathBuf, model: Model, format: Format) -> Self {
+        debug_assert_eq!(model.dialect, Dialect::Tf);
+        Self {
+            stored: size_on_disk(&path),
+            model,
+            format,
+            path,
+            notes: Vec::new(),
+            redeclared: false,
+            asked: false,
+            guessed: false,
+        }
+    }
+}
