@@ -43,6 +43,8 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     /// Optimize a model with a pipeline of passes
     Transform(Box<Transform>),
+    /// Make constants of the variables of a TensorFlow model
+    Freeze(Box<Freeze>),
     /// Convert a TensorFlow model to ONNX
     Convert(Box<Convert>),
     /// Check that two models give the same outputs
@@ -73,6 +75,9 @@ pub(crate) struct Interface {
     /// Tensors that are fetched, with commas between
     #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
     pub outputs: Option<String>,
+    /// Tags of the meta graph of a SavedModel, with commas between (default: the only one, or `serve`)
+    #[arg(long, value_name = "TAGS")]
+    pub tags: Option<String>,
     /// Extents of an input (`image:1,224,224,3`, without the name for an only input) or of a symbol (`batch=1`)
     #[arg(long = "input-shape", value_name = "SHAPE")]
     pub input_shapes: Vec<String>,
@@ -226,6 +231,38 @@ pub(crate) struct Convert {
     pub external_data: ExternalData,
     /// Print the report as JSON
     #[arg(long, help_heading = "Writing")]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Freeze {
+    /// The model: the folder of a SavedModel, or a GraphDef or `model.ckpt.meta` with --checkpoint
+    #[arg(value_name = "IN", required_unless_present = "graph")]
+    pub input: Option<PathBuf>,
+    /// Where the result goes: a `.pb` or `.pbtxt` file, or a folder for a SavedModel. Without it nothing is written
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Another way to name a GraphDef
+    #[arg(long, value_name = "FILE", conflicts_with = "input", help_heading = "Reading")]
+    pub graph: Option<PathBuf>,
+    /// The checkpoint with the variables: its prefix (`model.ckpt`), one of its files, or the folder of the latest (default: that
+    /// of the SavedModel)
+    #[arg(long, value_name = "PREFIX", help_heading = "Reading")]
+    pub checkpoint: Option<PathBuf>,
+    /// Tensors that are fed, with commas between (default: what the model declares, or its placeholders)
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true, help_heading = "Reading")]
+    pub inputs: Option<String>,
+    /// Tensors that are fetched, with commas between: what they do not need goes
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true, help_heading = "Reading")]
+    pub outputs: Option<String>,
+    /// Keep only this signature of a SavedModel; can be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub signature: Vec<String>,
+    /// Tags of the meta graph of a SavedModel, with commas between (default: the only one, or `serve`)
+    #[arg(long, value_name = "TAGS", help_heading = "Reading")]
+    pub tags: Option<String>,
+    /// Print the report as JSON
+    #[arg(long)]
     pub json: bool,
 }
 

@@ -65,6 +65,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     let global = cli.global;
     match &cli.command {
         Command::Transform(args) => commands::transform::run(global, args),
+        Command::Freeze(args) => commands::freeze::run(global, args),
         Command::Convert(args) => commands::convert::run(global, args),
         Command::Verify(args) => commands::verify::run(global, args),
         Command::Bench(args) => commands::bench::run(global, args),

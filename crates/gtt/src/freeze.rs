@@ -142,9 +142,10 @@ impl Freeze {
         let main = model.main_id();
         model.edit(main).clear_interface();
         let likely = crate::likely_interface(&model);
-        if likely.outputs.is_empty() || likely.outputs.len() > MOST_GUESSED {
+        if likely.outputs.is_empty() || likely.outputs.len() > MOST_GUESSED || trains(&model) {
             let message = "the graph does not say what its outputs are, and they cannot be guessed";
-            return Err(Error::new(ErrorKind::Interface, message).with_hint("give --outputs"));
+            return Err(Error::new(ErrorKind::Interface, message)
+                .with_hint("give --outputs; `gtt summarize --nodes MODEL` lists the names of all nodes"));
         }
         source.model = model;
         self.loader.clone().outputs(likely.outputs).declare(source)?;
@@ -155,6 +156,13 @@ impl Freeze {
 
 /// A graph that ends in more nodes than this does not say which of them are its outputs.
 const MOST_GUESSED: usize = 8;
+
+/// Nothing reads what training ends in either.
+fn trains(model: &Model) -> bool {
+    const SAVES: &[&str] = &["SaveV2", "Save", "SaveSlices"];
+    let is_training = |op: &str| op.starts_with("Apply") || op.starts_with("ResourceApply") || SAVES.contains(&op);
+    model.main().nodes().any(|(_, node)| is_training(&node.op.name))
+}
 
 /// Drops what the outputs do not need.
 fn strip(model: &mut Model) -> Result<(), Error> {

@@ -6,6 +6,7 @@ pub(crate) mod convert;
 pub(crate) mod diff;
 pub(crate) mod dump;
 pub(crate) mod explain;
+pub(crate) mod freeze;
 pub(crate) mod passes;
 pub(crate) mod report;
 pub(crate) mod summarize;
@@ -28,6 +29,9 @@ pub(crate) fn loader(interface: &Interface) -> Loader {
     }
     if let Some(outputs) = list(&interface.outputs) {
         loader = loader.outputs(outputs);
+    }
+    if let Some(tags) = list(&interface.tags) {
+        loader = loader.tags(tags);
     }
     loader
 }

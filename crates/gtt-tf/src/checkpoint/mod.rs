@@ -8,6 +8,8 @@
 //!
 //! Refused: the V1 format (one file without `.index`), variants, and whatever is broken, by file and tensor.
 
+#[cfg(test)]
+pub(crate) mod bundle;
 mod entry;
 mod locate;
 mod read;

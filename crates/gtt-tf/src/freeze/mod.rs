@@ -39,8 +39,8 @@ pub struct FrozenVariable {
     pub bytes: u64,
 }
 
-/// Replaces the variables that outputs and kept nodes of the main graph depend on by constants. `keys` are those of the model as
-/// it was read. Calls that pass variables on must have been inlined.
+/// Replaces the variables that outputs and kept nodes of the main graph depend on by constants, and erases what they do not need:
+/// training and restoring. `keys` are those of the model as it was read. Calls that pass variables on must have been inlined.
 ///
 /// Tensors share the checkpoint's mapped files. Fails without a constant made when one variable cannot be.
 pub fn freeze_variables(
@@ -50,6 +50,7 @@ pub fn freeze_variables(
 ) -> Result<Vec<FrozenVariable>, Error> {
     let main = model.main_id();
     replace::detach_assignments(model, main);
+    replace::sweep(model, main);
     let needed = needed(model, main);
     let lookup = keys.lookup(checkpoint)?;
     let mut tensors: FxHashMap<Name, Tensor> = FxHashMap::default();
@@ -78,14 +79,12 @@ pub fn freeze_variables(
     Ok(frozen)
 }
 
-/// The nodes of variables that outputs and kept nodes depend on, in the order of the file.
+/// The nodes of variables, in the order of the file. One that is fed is a variable no more.
 fn needed(model: &Model, id: GraphId) -> Vec<NodeId> {
     let graph = model.graph(id);
-    let outputs = graph.outputs().iter().map(|port| port.value);
-    let is_fed = |value| graph.value(value).uses().iter().any(|used| matches!(used, gtt_ir::Use::Input { .. }));
-    let seen = traverse::reachable(model, graph, outputs, graph.kept().iter().copied(), is_fed);
+    let is_fed = |node: &gtt_ir::Node| node.results().any(|value| replace::is_fed(graph, value));
     let order = traverse::by_rank(graph).into_iter();
-    order.filter(|&id| seen.node(id) && variable::is_variable(graph.node(id))).collect()
+    order.filter(|&id| variable::is_variable(graph.node(id)) && !is_fed(graph.node(id))).collect()
 }
 
 /// The tensor must be what the node declares.

@@ -35,6 +35,24 @@ pub(super) fn detach_assignments(model: &mut Model, id: GraphId) {
     }
 }
 
+/// Erases what neither ports nor kept nodes need.
+pub(super) fn sweep(model: &mut Model, id: GraphId) {
+    let graph = model.graph(id);
+    let ports = graph.outputs().iter().chain(graph.inputs()).map(|port| port.value);
+    let seen = traverse::reachable(model, graph, ports, graph.kept().iter().copied(), |_| false);
+    let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).filter(|&id| !seen.node(id)).collect();
+    let constants = graph.constants().map(|(id, ..)| id).filter(|&id| !seen.value(id));
+    let constants: Vec<ValueId> = constants.collect();
+    let mut editor = model.edit(id);
+    // First all edges: nodes of a loop read each other.
+    for &node in &nodes {
+        editor.set_inputs(node, []);
+        editor.set_control(node, []);
+    }
+    nodes.into_iter().for_each(|node| editor.erase_node(node));
+    constants.into_iter().for_each(|constant| editor.erase_value(constant));
+}
+
 /// Replaces the nodes of variables by constants. Nothing is changed when one of them cannot be.
 pub(super) fn replace(
     model: &mut Model,
@@ -192,7 +210,7 @@ fn refuse(node: &gtt_ir::Node, what: &str) -> Error {
     Error::unsupported(format!("`{}` ({}) {what}", node.name, node.op.name))
 }
 
-fn is_fed(graph: &gtt_ir::Graph, value: ValueId) -> bool {
+pub(super) fn is_fed(graph: &gtt_ir::Graph, value: ValueId) -> bool {
     graph.value(value).uses().iter().any(|used| matches!(used, Use::Input { .. }))
 }
 

@@ -1,0 +1,116 @@
+//! `gtt freeze`: variables become constants, and what only trains goes.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::bail;
+use gtt::{Format, Freeze, Frozen, Saved};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::args::{self, Global};
+use crate::commands::transform::check_output;
+use crate::flags::names;
+use crate::output::{self, BOLD, Progress, bytes, change, count, styled};
+
+/// The report with what only the command knows.
+#[derive(Serialize)]
+struct Report<'a> {
+    input: &'a Path,
+    format: Format,
+    #[serde(flatten)]
+    report: &'a gtt::FreezeReport,
+    bytes_before: u64,
+    output: Option<&'a Path>,
+    written: Option<Saved>,
+}
+
+pub(crate) fn run(global: Global, args: &args::Freeze) -> anyhow::Result<Outcome> {
+    let Some(input) = args.input.as_deref().or(args.graph.as_deref()) else { bail!("name the model to freeze") };
+    if let Some(output) = &args.output {
+        check_output(output)?;
+    }
+    let progress = Progress::start(global, &format!("freezing {}", input.display()));
+    let frozen = freeze(args).run(input)?;
+    for note in frozen.source().notes() {
+        output::note(global, note);
+    }
+    let mut written = None;
+    if let Some(output) = &args.output {
+        progress.say("writing");
+        written = Some(frozen.save(output)?);
+    }
+    drop(progress);
+    if written.as_ref().is_some_and(|saved| saved.format != Format::SavedModel) {
+        warn_of_tables(&frozen);
+    }
+    let report = Report {
+        input,
+        format: frozen.source().format(),
+        report: frozen.report(),
+        bytes_before: frozen.source().stored_bytes(),
+        output: args.output.as_deref(),
+        written,
+    };
+    if args.json {
+        output::emit_json(&report)?;
+    } else if !global.quiet {
+        output::emit(&text(&report))?;
+    }
+    Ok(Outcome::Ok)
+}
+
+fn freeze(args: &args::Freeze) -> Freeze {
+    let mut freeze = Freeze::new();
+    if let Some(checkpoint) = &args.checkpoint {
+        freeze = freeze.checkpoint(checkpoint);
+    }
+    let list = |given: &Option<String>| given.as_deref().map(names).filter(|names| !names.is_empty());
+    if let Some(inputs) = list(&args.inputs) {
+        freeze = freeze.inputs(inputs);
+    }
+    if let Some(outputs) = list(&args.outputs) {
+        freeze = freeze.outputs(outputs);
+    }
+    if let Some(tags) = list(&args.tags) {
+        freeze = freeze.tags(tags);
+    }
+    freeze.signatures(&args.signature)
+}
+
+fn warn_of_tables(frozen: &Frozen) {
+    let tables = &frozen.report().uninitialized;
+    if let Some(first) = tables.first() {
+        let more = if tables.len() > 1 { format!(" and {} more", tables.len() - 1) } else { String::new() };
+        output::warn(&format!(
+            "the table `{first}`{more} has to be filled before the graph runs, and a GraphDef does not say how: write a SavedModel, \
+             or run its init op"
+        ));
+    }
+}
+
+fn text(report: &Report<'_>) -> String {
+    let mut text = format!("{}  {}\n\n", styled(BOLD, report.input.display()), report.format);
+    let variables = &report.report.variables;
+    let size: u64 = variables.iter().map(|variable| variable.bytes).sum();
+    let from =
+        report.report.checkpoint.as_ref().map(|prefix| format!("  from {}", prefix.display())).unwrap_or_default();
+    let (before, after) = (report.report.nodes_before as u64, report.report.nodes_after as u64);
+    if variables.is_empty() {
+        text.push_str("variables  none that an output depends on\n");
+    } else {
+        let _ =
+            writeln!(text, "variables  {} are constants now ({}){from}", count(variables.len() as u64), bytes(size));
+    }
+    let _ = writeln!(text, "nodes      {} → {}  {}", count(before), count(after), change(before, after));
+    match (report.output, &report.written) {
+        (Some(output), Some(saved)) => {
+            let (path, size) = (output.display(), bytes(saved.bytes));
+            let _ = writeln!(text, "\n{}  {path} ({}, {size})", styled(BOLD, "written"), saved.format);
+        }
+        _ => {
+            let _ = writeln!(text, "\n{}   nothing was written: no -o was given", styled(BOLD, "dry run"));
+        }
+    }
+    text
+}
