@@ -76,6 +76,7 @@ pub fn freeze_variables(
         tensors.insert(name, tensor);
     }
     replace::replace(model, main, &needed, &tensors)?;
+    replace::drop_noted_shapes(model, main);
     Ok(frozen)
 }
 

@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::variable::{self, Origin};
 use crate::Error;
+use crate::graph_def::node_field::OUTPUT_SHAPES;
 
 /// Takes assignments to variables out of what only kept nodes run: an init op that initialises or restores variables has nothing to
 /// do for constants, while the tables it fills stay.
@@ -386,5 +387,30 @@ fn drop_empty_waits(editor: &mut Editor<'_>) {
         if editor.graph().is_dead(id) {
             editor.erase_node(id);
         }
+    }
+}
+
+/// Takes out the shapes that exporters note beside results: they are of no use once the graph is on its own, take more room than
+/// the rest of most nodes, and TensorFlow's own freezing leaves them out, too. Those of inputs and of ops that nobody registered stay.
+pub(super) fn drop_noted_shapes(model: &mut Model, id: GraphId) {
+    let graph = model.graph(id);
+    let is_derived = |op: &str| !op.starts_with("Placeholder") && gtt_ops::registry::op_def(op).is_some();
+    let nodes = graph.nodes().filter(|(_, node)| is_derived(&node.op.name) && node.attr(OUTPUT_SHAPES).is_some());
+    let nodes: Vec<NodeId> = nodes.map(|(id, _)| id).collect();
+    let has_note = |constant: &gtt_ir::Constant| {
+        constant.meta.as_ref().is_some_and(|meta| meta.attrs.get(OUTPUT_SHAPES).is_some())
+    };
+    let constants = graph.constants().filter(|(_, _, constant)| has_note(constant));
+    let constants: Vec<(ValueId, gtt_ir::Constant)> =
+        constants.map(|(id, _, constant)| (id, constant.clone())).collect();
+    let mut editor = model.edit(id);
+    for node in nodes {
+        editor.remove_attr(node, OUTPUT_SHAPES);
+    }
+    for (value, mut constant) in constants {
+        if let Some(meta) = &mut constant.meta {
+            meta.attrs.remove(OUTPUT_SHAPES);
+        }
+        editor.set_constant(value, constant);
     }
 }

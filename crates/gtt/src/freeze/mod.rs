@@ -1,5 +1,7 @@
 //! Freezing: the variables of a TensorFlow model become constants, and what only trains goes.
 
+mod names;
+
 use std::path::{Path, PathBuf};
 
 use gtt_ir::{Dialect, Model};
@@ -86,12 +88,14 @@ impl Freeze {
         gtt_tf::mark_frozen(&mut model);
         let mut source = Source::read_from(root, model, format);
         self.declare(&mut source)?;
-        strip(&mut source.model)?;
+        let known = names::all(&source.model);
+        run(&mut source.model, "strip_unused_nodes inline_functions strip_unused_nodes")?;
+        names::shorten(&mut source.model, &known);
         let variables = match &checkpoint {
             Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)?,
             None => Vec::new(),
         };
-        strip(&mut source.model)?;
+        run(&mut source.model, "strip_unused_nodes")?;
         let report = FreezeReport {
             checkpoint: checkpoint.map(|checkpoint| checkpoint.prefix().to_owned()),
             variables: variables.iter().map(VariableSummary::of).collect(),
@@ -164,9 +168,9 @@ fn trains(model: &Model) -> bool {
     model.main().nodes().any(|(_, node)| is_training(&node.op.name))
 }
 
-/// Drops what the outputs do not need.
-fn strip(model: &mut Model) -> Result<(), Error> {
-    let pipeline = Pipeline::parse("strip_unused_nodes", &crate::passes())?;
+/// Runs passes that freezing needs.
+fn run(model: &mut Model, passes: &str) -> Result<(), Error> {
+    let pipeline = Pipeline::parse(passes, &crate::passes())?;
     Runner::new().rollback(false).run(model, &pipeline)?;
     Ok(())
 }
