@@ -245,6 +245,13 @@ impl<'m> Editor<'m> {
         graph.kept.iter_mut().filter(|node| **node == old).for_each(|node| *node = new);
     }
 
+    /// Lets no node stay that nothing reads.
+    pub fn clear_kept(&mut self) {
+        if !self.graph().kept.is_empty() {
+            self.touch().kept.clear();
+        }
+    }
+
     /// In a subgraph: the value that stands for a value of the enclosing graph; made on first use.
     pub fn capture(&mut self, outer: ValueId) -> ValueId {
         if let Some(&value) = self.graph().captures.get(&outer) {

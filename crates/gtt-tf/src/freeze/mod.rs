@@ -5,7 +5,8 @@
 //!
 //! What becomes of a graph: the variable's node becomes a constant of its name. Reads that wait for nothing are gone; others stay
 //! as `Identity`, because what they wait for may be a branch that is not taken. Handles on their way through v1 control flow
-//! become the tensors themselves. Initialisers and restore ops that only kept nodes (init ops) run are taken out.
+//! become the tensors themselves. Of what only kept nodes (init ops) run, assignments to frozen variables are taken out; a variable
+//! that only they read and write, such as one for the path of an asset, stays what it is.
 //!
 //! Refused, by node: variables that something writes and an output depends on, and uses of a handle that are not known.
 
@@ -18,7 +19,7 @@ mod tests;
 mod variable;
 
 use gtt_ir::{DType, Dim, GraphId, Model, Name, NodeId, Shape, Tensor, traverse};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use keys::VariableKeys;
 
@@ -49,13 +50,14 @@ pub fn freeze_variables(
     checkpoint: &Checkpoint,
 ) -> Result<Vec<FrozenVariable>, Error> {
     let main = model.main_id();
-    replace::detach_assignments(model, main);
     replace::sweep(model, main);
+    let initializers = replace::initializers(model, main);
+    let initialized: FxHashSet<Name> = initializers.iter().map(|initializer| initializer.variable.clone()).collect();
     let needed = needed(model, main);
     let lookup = keys.lookup(checkpoint)?;
     let mut tensors: FxHashMap<Name, Tensor> = FxHashMap::default();
     let mut frozen = Vec::new();
-    for &id in &needed {
+    for &(id, by_output) in &needed {
         let node = model.main().node(id);
         let name = variable::name(node);
         let place = |error: Error| error.at(&format!("variable `{}`", node.name));
@@ -63,7 +65,12 @@ pub fn freeze_variables(
             check(node, tensor).map_err(place)?;
             continue;
         }
-        let stored = lookup.find(&name, &node.name).map_err(place)?;
+        let stored = match lookup.find(&name, &node.name) {
+            // The init op gives it its value, and asks for it, if anybody does.
+            _ if !by_output && initialized.contains(&name) => continue,
+            Err(_) if initialized.contains(&name) => continue,
+            found => found.map_err(place)?,
+        };
         let tensor = checkpoint.tensor_slice(&stored.key, &stored.slice).map_err(place)?;
         check(node, &tensor).map_err(place)?;
         frozen.push(FrozenVariable {
@@ -75,17 +82,27 @@ pub fn freeze_variables(
         });
         tensors.insert(name, tensor);
     }
-    replace::replace(model, main, &needed, &tensors)?;
+    let detached = initializers.into_iter().filter(|initializer| tensors.contains_key(&initializer.variable));
+    replace::detach(model, main, detached);
+    replace::sweep(model, main);
+    let nodes: Vec<NodeId> = needed.into_iter().map(|(id, _)| id).collect();
+    replace::replace(model, main, &nodes, &tensors)?;
     replace::drop_noted_shapes(model, main);
     Ok(frozen)
 }
 
-/// The nodes of variables, in the order of the file. One that is fed is a variable no more.
-fn needed(model: &Model, id: GraphId) -> Vec<NodeId> {
+/// The nodes of variables, those that outputs depend on first, else in the order of the file; and whether an output depends on it.
+/// One that is fed is a variable no more.
+fn needed(model: &Model, id: GraphId) -> Vec<(NodeId, bool)> {
     let graph = model.graph(id);
+    let outputs = graph.outputs().iter().map(|port| port.value);
+    let seen = traverse::reachable(model, graph, outputs, [], |_| false);
     let is_fed = |node: &gtt_ir::Node| node.results().any(|value| replace::is_fed(graph, value));
     let order = traverse::by_rank(graph).into_iter();
-    order.filter(|&id| variable::is_variable(graph.node(id)) && !is_fed(graph.node(id))).collect()
+    let variables = order.filter(|&id| variable::is_variable(graph.node(id)) && !is_fed(graph.node(id)));
+    let mut needed: Vec<(NodeId, bool)> = variables.map(|id| (id, seen.node(id))).collect();
+    needed.sort_by_key(|&(_, by_output)| !by_output);
+    needed
 }
 
 /// The tensor must be what the node declares.

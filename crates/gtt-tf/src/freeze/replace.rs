@@ -7,25 +7,33 @@ use super::variable::{self, Origin};
 use crate::Error;
 use crate::graph_def::node_field::OUTPUT_SHAPES;
 
-/// Takes assignments to variables out of what only kept nodes run: an init op that initialises or restores variables has nothing to
-/// do for constants, while the tables it fills stay.
-pub(super) fn detach_assignments(model: &mut Model, id: GraphId) {
+/// An assignment to a variable that only kept nodes run: an init op.
+pub(super) struct Initializer {
+    node: NodeId,
+    target: ValueId,
+    /// The variable's name.
+    pub(super) variable: Name,
+}
+
+/// Assignments to variables that no output depends on.
+pub(super) fn initializers(model: &Model, id: GraphId) -> Vec<Initializer> {
     let graph = model.graph(id);
     let outputs = graph.outputs().iter().map(|port| port.value);
     let needed = traverse::reachable(model, graph, outputs, [], |_| false);
-    let mut assignments: Vec<(NodeId, ValueId)> = Vec::new();
-    for (id, node) in graph.nodes() {
-        let Some(target) = node.input(0).filter(|_| variable::is_assignment(node) && !needed.node(id)) else {
-            continue;
-        };
-        if let Origin::Node(origin, _) = variable::origin(graph, target)
-            && variable::is_variable(graph.node(origin))
-        {
-            assignments.push((id, target));
-        }
-    }
+    let assignments = graph.nodes().filter(|(id, node)| variable::is_assignment(node) && !needed.node(*id));
+    let initializer = |(id, node): (NodeId, &gtt_ir::Node)| {
+        let target = node.input(0)?;
+        let Origin::Node(holder, _) = variable::origin(graph, target) else { return None };
+        let holder = graph.node(holder);
+        variable::is_variable(holder).then(|| Initializer { node: id, target, variable: variable::name(holder) })
+    };
+    assignments.filter_map(initializer).collect()
+}
+
+/// Takes assignments out of what kept nodes run: there is nothing to do for constants, while the tables that an init op fills stay.
+pub(super) fn detach(model: &mut Model, id: GraphId, initializers: impl IntoIterator<Item = Initializer>) {
     let mut editor = model.edit(id);
-    for (node, target) in assignments {
+    for Initializer { node, target, .. } in initializers {
         editor.replace_control_uses(Site::Node(node), None);
         if let Some(result) = editor.graph().node(node).output(0) {
             editor.replace_uses(result, target);
@@ -63,7 +71,7 @@ pub(super) fn replace(
 ) -> Result<(), Error> {
     let mut plan = Plan::default();
     for &node in nodes {
-        let held = model.graph(id).node(node);
+        let Some(held) = model.graph(id).get_node(node) else { continue };
         let Some(tensor) = tensors.get(&variable::name(held)) else { continue };
         plan.follow(model.graph(id), node, tensor.dtype())?;
     }
@@ -74,7 +82,7 @@ pub(super) fn replace(
     }
     let mut constants: FxHashMap<Name, ValueId> = FxHashMap::default();
     for &node in nodes {
-        let name = variable::name(editor.graph().node(node));
+        let Some(name) = editor.graph().get_node(node).map(variable::name) else { continue };
         if let Some(tensor) = tensors.get(&name) {
             hold(&mut editor, node, name, tensor, &mut constants);
         }

@@ -146,13 +146,19 @@ impl MetaGraph {
     }
 
     /// Takes out what is about variables. The saver's nodes come back.
+    ///
+    /// Without objects, Python's loader takes the model for one of TensorFlow 1 and every signature for something to be called, which
+    /// an init op that is fed with assets is not; where a collection names the init op, too, it is enough.
     pub(super) fn freeze(&mut self) -> Vec<Name> {
         let collections = &self.collections;
+        let is_run = collections.iter().any(|collection| collection.run_by_loader().next().is_some());
         self.fields.retain(|kept| match kept {
             Kept::Saver(_) | Kept::Objects(_) => false,
             Kept::Collection(index) => !collections[*index].is_of_variables(),
+            Kept::Signature(message) => !is_run || entry(message).is_ok_and(|(key, _)| key != INIT_OP),
             _ => true,
         });
+        self.signatures.retain(|signature| !is_run || signature.key != INIT_OP);
         self.object_graph = None;
         let saver = self.saver.take();
         saver.iter().flat_map(Saver::names).map(|name| Name::new(split_reference(name).0)).collect()

@@ -4,7 +4,7 @@ mod names;
 
 use std::path::{Path, PathBuf};
 
-use gtt_ir::{Dialect, Model};
+use gtt_ir::{Dialect, Model, traverse};
 use gtt_rewrite::{Pipeline, Runner};
 use serde::Serialize;
 
@@ -175,8 +175,11 @@ fn run(model: &mut Model, passes: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ops of resources that are empty until something fills them.
-const TABLES: &[&str] = &[
+/// Ops of resources that are empty until something fills them. A variable that is left is one that the init op writes.
+const FILLED: &[&str] = &[
+    "VarHandleOp",
+    "Variable",
+    "VariableV2",
     "HashTable",
     "HashTableV2",
     "MutableHashTable",
@@ -190,10 +193,13 @@ const TABLES: &[&str] = &[
     "DecisionTreeResourceHandleOp",
 ];
 
+/// The names of such nodes that outputs depend on.
 fn uninitialized(model: &Model) -> Vec<String> {
     let graph = model.main();
-    let nodes = gtt_ir::traverse::by_rank(graph).into_iter().map(|id| graph.node(id));
-    nodes.filter(|node| TABLES.contains(&node.op.name.as_str())).map(|node| node.name.to_string()).collect()
+    let outputs = graph.outputs().iter().map(|port| port.value);
+    let needed = traverse::reachable(model, graph, outputs, [], |_| false);
+    let nodes = traverse::by_rank(graph).into_iter().filter(|&id| needed.node(id)).map(|id| graph.node(id));
+    nodes.filter(|node| FILLED.contains(&node.op.name.as_str())).map(|node| node.name.to_string()).collect()
 }
 
 /// A variable that became a constant.
@@ -265,7 +271,20 @@ impl Frozen {
 
     /// Writes the model in one step: a SavedModel as a folder with its assets and without variables, or a GraphDef (`.pb`, `.pbtxt`).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<Saved, Error> {
-        crate::save::save(&self.source.model, self.source.format, path.as_ref(), &SaveOptions::default())
+        let (path, options) = (path.as_ref(), SaveOptions::default());
+        let (format, _) = crate::format::for_output(path, self.source.format, Dialect::Tf)?;
+        if format == Format::SavedModel
+            || self.source.model.main().kept().is_empty()
+            || !self.report.uninitialized.is_empty()
+        {
+            return crate::save::save(&self.source.model, self.source.format, path, &options);
+        }
+        // A graph without a loader has no use for the init op of one, as there is nothing to fill.
+        let mut model = self.source.model.clone();
+        let main = model.main_id();
+        model.edit(main).clear_kept();
+        run(&mut model, "strip_unused_nodes")?;
+        crate::save::save(&model, self.source.format, path, &options)
     }
 }
 

@@ -1,0 +1,165 @@
+//! `gtt freeze` as a user runs it.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{Out, fixtures, gtt, snapshot};
+
+const DATA: &str = "variables.data-00000-of-00001";
+
+/// A copy of a fixture's folder, to be damaged.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (source, target) = (from.join(entry.as_ref().unwrap().file_name()), to.join(entry.unwrap().file_name()));
+        if source.is_dir() { copy(&source, &target) } else { fs::copy(&source, &target).map(|_| ()).unwrap() }
+    }
+}
+
+#[test]
+fn a_saved_model_becomes_a_graph_that_computes_the_same() {
+    let out = Out::new();
+    let frozen = out.str("frozen.pb");
+    let ran = gtt(&["freeze", "mnist/unfrozen", "-o", &frozen]).exits(0);
+    snapshot("freeze", &ran.out.replace(&frozen, "frozen.pb"));
+    gtt(&["verify", "mnist/frozen.pb", &frozen, "--inputs", "input", "--outputs", "softmax"]).exits(0);
+    assert!(fs::metadata(&frozen).unwrap().len() <= fs::metadata(fixtures().join("mnist/frozen.pb")).unwrap().len());
+}
+
+#[test]
+fn a_graph_and_a_checkpoint_become_a_graph_without_training() {
+    let out = Out::new();
+    let (graph, frozen) = (out.str("graph.pb"), out.str("frozen.pb"));
+    gtt(&["transform", "mnist/unfrozen", "-o", &graph, "--passes", ""]).exits(0);
+    let checkpoint = "mnist/unfrozen/variables/variables";
+    let args =
+        ["freeze", "--graph", &graph, "--checkpoint", checkpoint, "--outputs", "softmax", "-o", &frozen, "--json"];
+    let report = gtt(&args).exits(0).json();
+    assert_eq!(report["variables"].as_array().unwrap().len(), 2);
+    assert_eq!((&report["nodes_after"], &report["uninitialized"]), (&8.into(), &serde_json::json!([])));
+    gtt(&["verify", "mnist/frozen.pb", &frozen, "--inputs", "input", "--outputs", "softmax"]).exits(0);
+}
+
+#[test]
+fn a_saved_model_stays_one_with_its_signature_and_assets() {
+    let out = Out::new();
+    let folder = out.str("model");
+    let args = ["freeze", "module/model", "-o", &folder, "--signature", "serving_default", "--signature", "scores"];
+    gtt(&args).exits(0);
+    let mut names: Vec<String> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["assets", "saved_model.pb"]);
+    let signatures = |model: &str| gtt(&["summarize", model, "--json"]).exits(0).json()["signatures"].clone();
+    let (before, after) = (signatures("module/model"), signatures(&folder));
+    let kept = before
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|signature| !["step", "__saved_model_init_op"].iter().any(|name| signature["name"] == *name));
+    assert_eq!(after, serde_json::Value::Array(kept.cloned().collect()));
+    // What is frozen stays as it is.
+    let again = gtt(&["freeze", &folder, "--json"]).exits(0).json();
+    assert_eq!((&again["variables"], &again["checkpoint"]), (&serde_json::json!([]), &serde_json::Value::Null));
+}
+
+#[test]
+fn functions_and_objects_of_tensorflow_2_are_followed() {
+    let out = Out::new();
+    let (frozen, renamed) = (out.str("frozen.pb"), out.str("renamed.pb"));
+    let report = gtt(&["freeze", "module/model", "--signature", "scores", "-o", &frozen, "--json"]).exits(0).json();
+    let keys: Vec<&str> =
+        report["variables"].as_array().unwrap().iter().map(|variable| variable["key"].as_str().unwrap()).collect();
+    assert!(keys.contains(&"hidden/kernel/.ATTRIBUTES/VARIABLE_VALUE"), "{keys:?}");
+    assert!(keys.contains(&"last/kernel/.ATTRIBUTES/VARIABLE_VALUE"), "{keys:?}");
+    assert_eq!(report["uninitialized"], serde_json::json!([]));
+    let names = "rename_input_output(from=scores_words, to=words, from=StatefulPartitionedCall, to=Identity)";
+    gtt(&["transform", &frozen, "-o", &renamed, "--passes", names]).exits(0);
+    let args =
+        ["verify", "module/frozen.pb", &renamed, "--inputs", "words", "--outputs", "Identity", "--input-shape", "3,5"];
+    let ran = gtt(&args);
+    assert!(ran.code == 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_table_in_a_graph_def_is_warned_of() {
+    let out = Out::new();
+    let ran = gtt(&["freeze", "module/model", "--signature", "serving_default", "-o", &out.str("graph.pb")]).exits(0);
+    assert!(ran.err.contains("warning: the table `hash_table` has to be filled"), "{}", ran.err);
+}
+
+#[test]
+fn a_model_with_variables_can_be_looked_at_and_transformed_around_them() {
+    let out = Out::new();
+    let (folder, a, b) = (out.str("model"), out.str("a.pb"), out.str("b.pb"));
+    gtt(&["summarize", "mnist/unfrozen"]).exits(0);
+    gtt(&["dump", "mnist/unfrozen"]).exits(0);
+    let ran = gtt(&["transform", "mnist/unfrozen", "-o", &folder, "--passes", "remove_device merge_duplicate_nodes"])
+        .exits(0);
+    assert!(ran.err.contains("2 variables stay variables"), "{}", ran.err);
+    let data = |folder: &Path| fs::read(folder.join("variables").join(DATA)).unwrap();
+    assert_eq!(data(Path::new(&folder)), data(&fixtures().join("mnist/unfrozen")));
+    gtt(&["freeze", &folder, "-o", &a]).exits(0);
+    gtt(&["freeze", "mnist/unfrozen", "-o", &b]).exits(0);
+    gtt(&["verify", &a, &b, "--inputs", "input", "--outputs", "softmax"]).exits(0);
+}
+
+/// All the ways to be wrong, with what must be said.
+#[test]
+fn errors_name_file_and_variable() {
+    let out = Out::new();
+    let folder = out.path("model");
+    copy(&fixtures().join("mnist/unfrozen"), &folder);
+    let model = folder.to_str().unwrap().to_owned();
+    let file = |name: &str| folder.join("variables").join(name);
+    let mut text = String::new();
+    let mut say = |what: &str, args: &[&str]| {
+        let path = out.str("out.pb");
+        let ran = gtt(&[args, &["-o", &path]].concat()).exits(2);
+        assert!(ran.out.is_empty() && !Path::new(&path).exists(), "{what}: {}", ran.out);
+        let err = ran.err.replace(&model, "MODEL");
+        text.push_str(&format!("# {what}: gtt {}\n{err}\n", args.join(" ").replace(&model, "MODEL")));
+    };
+    let whole = fs::read(file(DATA)).unwrap();
+    fs::write(file(DATA), &whole[..20_000]).unwrap();
+    say("short data file", &["freeze", &model]);
+    let mut damaged = whole.clone();
+    damaged[100] ^= 1;
+    fs::write(file(DATA), &damaged).unwrap();
+    say("damaged data file", &["freeze", &model]);
+    fs::remove_file(file(DATA)).unwrap();
+    say("missing data file", &["freeze", &model]);
+    let index = fs::read(file("variables.index")).unwrap();
+    let mut broken = index.clone();
+    broken[10] ^= 1;
+    fs::write(file("variables.index"), &broken).unwrap();
+    say("damaged index", &["freeze", &model]);
+    fs::write(file("variables.index"), &index[..60]).unwrap();
+    say("short index", &["freeze", &model]);
+    fs::remove_file(file("variables.index")).unwrap();
+    say("missing index", &["freeze", &model]);
+    let other = "module/model/variables/variables";
+    say("checkpoint of another model", &["freeze", "mnist/unfrozen", "--checkpoint", other]);
+    say("no such checkpoint", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist/model.ckpt"]);
+    say("no checkpoint in the folder", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist"]);
+    say("output that trains", &["freeze", "module/model"]);
+    say("no such signature", &["freeze", "module/model", "--signature", "score"]);
+    say("no such tags", &["freeze", "module/model", "--tags", "serve,gpu"]);
+    say("no such output", &["freeze", "mnist/unfrozen", "--outputs", "sofmax"]);
+    say("ONNX", &["freeze", "mobilenet/model.onnx"]);
+    let graph = out.str("graph.pb");
+    gtt(&["transform", "mnist/unfrozen", "-o", &graph, "--passes", ""]).exits(0);
+    let mut say_of_graph = |what: &str, args: &[&str]| {
+        let ran = gtt(&[&["freeze", "--graph", &graph], args].concat()).exits(2);
+        text.push_str(&format!(
+            "# {what}: gtt freeze --graph GRAPH {}\n{}\n",
+            args.join(" "),
+            ran.err.replace(&graph, "GRAPH")
+        ));
+    };
+    say_of_graph("no checkpoint", &["--outputs", "softmax"]);
+    say_of_graph("no outputs", &["--checkpoint", "mnist/unfrozen/variables/variables"]);
+    snapshot("freeze_errors", &text);
+}
