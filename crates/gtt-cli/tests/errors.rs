@@ -14,7 +14,6 @@ fn errors_say_what_where_and_what_to_do() {
         ("no such file", &["summarize", "nowhere/at/all.onnx"]),
         ("folder that is no model", &["transform", "mnist"]),
         ("wrong format", &["transform", "mnist/make.py"]),
-        ("unfrozen", &["transform", "mnist/unfrozen"]),
         ("unknown pass", &["transform", "mobilenet/model.onnx", "--passes", "fold_constant"]),
         ("unclosed argument list", &["transform", "mobilenet/model.onnx", "--passes", "remove_nodes(op=Identity"]),
         ("unknown preset", &["transform", "mobilenet/model.onnx", "--passes", "@defualt"]),

@@ -37,11 +37,12 @@ pub use detect::{Format, detect};
 pub use dtype::{from_number as dtype_from_number, to_number as dtype_to_number};
 pub use envelope::{Container, Versions, container, function_names, signatures, variables, versions};
 pub use error::{Error, ErrorKind};
-pub use freeze::{FrozenVariable, VariableKeys, freeze_variables};
-pub use freeze::{FrozenVariable, VariableKeys, freeze_variables};
+pub use freeze::{FrozenVariable, VariableKeys, freeze_variables, needed_variables};
 pub use interface::set_interface;
 pub use likely::{LikelyInterface, likely_interface};
-pub use read::{ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_training_graph, read_with};
+pub use read::{
+    ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_training_graph, read_with,
+};
 pub use saved_model::{Signature, SignatureTensor, mark_frozen};
 pub use tensor::{decode_tensor, encode_tensor};
 pub use write::{WriteOptions, Written, encode, encode_graph_def, encode_pbtxt, write, write_saved_model};

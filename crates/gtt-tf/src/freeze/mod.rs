@@ -91,6 +91,12 @@ pub fn freeze_variables(
     Ok(frozen)
 }
 
+/// The names of variables that outputs of the main graph depend on.
+pub fn needed_variables(model: &Model) -> Vec<Name> {
+    let needed = needed(model, model.main_id()).into_iter().filter(|&(_, by_output)| by_output);
+    needed.map(|(id, _)| variable::name(model.main().node(id))).collect()
+}
+
 /// The nodes of variables, those that outputs depend on first, else in the order of the file; and whether an output depends on it.
 /// One that is fed is a variable no more.
 fn needed(model: &Model, id: GraphId) -> Vec<(NodeId, bool)> {

@@ -83,16 +83,17 @@ impl Freeze {
         }
         let (mut model, format) = self.read(&root)?;
         let before = crate::nodes(&model).len();
-        let checkpoint = self.open_checkpoint(&root, &model, format)?;
         let keys = gtt_tf::VariableKeys::of(&model);
         gtt_tf::mark_frozen(&mut model);
-        let mut source = Source::read_from(root, model, format);
+        let mut source = Source::read_from(root.clone(), model, format);
         self.declare(&mut source)?;
         let known = names::all(&source.model);
         run(&mut source.model, "strip_unused_nodes inline_functions strip_unused_nodes")?;
         names::shorten(&mut source.model, &known);
+        let checkpoint = self.open_checkpoint(&root, &source.model, format)?;
         let variables = match &checkpoint {
-            Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)?,
+            Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)
+                .map_err(|error| with_hint(error, format))?,
             None => Vec::new(),
         };
         run(&mut source.model, "strip_unused_nodes")?;
@@ -119,7 +120,7 @@ impl Freeze {
         if let Some(checkpoint) = &self.checkpoint {
             return Ok(Some(gtt_tf::Checkpoint::open(checkpoint)?));
         }
-        let variables = gtt_tf::variables(model);
+        let variables = gtt_tf::needed_variables(model);
         if variables.is_empty() {
             return Ok(None);
         }
@@ -146,7 +147,7 @@ impl Freeze {
         let main = model.main_id();
         model.edit(main).clear_interface();
         let likely = crate::likely_interface(&model);
-        if likely.outputs.is_empty() || likely.outputs.len() > MOST_GUESSED || trains(&model) {
+        if likely.outputs.is_empty() || likely.outputs.len() > MOST_GUESSED {
             let message = "the graph does not say what its outputs are, and they cannot be guessed";
             return Err(Error::new(ErrorKind::Interface, message)
                 .with_hint("give --outputs; `gtt summarize --nodes MODEL` lists the names of all nodes"));
@@ -161,11 +162,15 @@ impl Freeze {
 /// A graph that ends in more nodes than this does not say which of them are its outputs.
 const MOST_GUESSED: usize = 8;
 
-/// Nothing reads what training ends in either.
-fn trains(model: &Model) -> bool {
-    const SAVES: &[&str] = &["SaveV2", "Save", "SaveSlices"];
-    let is_training = |op: &str| op.starts_with("Apply") || op.starts_with("ResourceApply") || SAVES.contains(&op);
-    model.main().nodes().any(|(_, node)| is_training(&node.op.name))
+/// Where outputs write variables, others may not.
+fn with_hint(error: gtt_tf::Error, format: Format) -> Error {
+    let unsupported = error.kind() == gtt_tf::ErrorKind::Unsupported;
+    let option = if format == Format::SavedModel { "--signature" } else { "--outputs" };
+    let error = Error::from(error);
+    match unsupported {
+        true => error.with_hint(format!("freeze only what does not train: choose with {option}")),
+        false => error,
+    }
 }
 
 /// Runs passes that freezing needs.

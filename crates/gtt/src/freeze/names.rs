@@ -11,26 +11,36 @@ pub(super) fn all(model: &Model) -> FxHashSet<Name> {
     nodes.chain(graph.constants().map(|(_, value, _)| value.name.clone())).collect()
 }
 
-/// Takes the names of calls, as TensorFlow gives them by default, off the names of nodes that are not among `known`: as TensorFlow's own
-/// freezing names them. What would not be unique or take a public name stays.
+/// Takes the names of calls, as TensorFlow gives them by default, off the beginnings of names that are not among `known`: as
+/// TensorFlow's own freezing names nodes. Off each as many as leave a name of its own that is no public one.
 pub(super) fn shorten(model: &mut Model, known: &FxHashSet<Name>) {
     let graph = model.main();
-    let nodes = graph.nodes().map(|(id, node)| (Site::Node(id), &node.name));
-    let constants = graph.constants().map(|(id, value, _)| (Site::Const(id), &value.name));
-    let long = nodes.chain(constants).filter(|(_, name)| !known.contains(*name));
-    let mut wanted: Vec<(Site, Name, Name)> = Vec::new();
-    let mut count: FxHashMap<Name, u32> = FxHashMap::default();
-    for (site, name) in long {
-        let short = without_calls(name);
-        if short.len() < name.len() {
-            *count.entry(Name::new(short)).or_default() += 1;
-            wanted.push((site, name.clone(), Name::new(short)));
-        }
-    }
+    let nodes = graph.nodes().map(|(id, node)| (Site::Node(id), node.name.clone()));
+    let constants = graph.constants().map(|(id, value, _)| (Site::Const(id), value.name.clone()));
+    let long = nodes.chain(constants).filter(|(_, name)| !known.contains(name));
+    let mut open: Vec<(Site, Name, usize)> = long
+        .map(|(site, name)| (site, calls(&name).last().copied(), name))
+        .filter_map(|(site, at, name)| Some((site, name, at?)))
+        .collect();
     let mut taken = all(model);
     let ports = graph.inputs().iter().chain(graph.outputs());
     taken.extend(ports.map(|port| Name::new(port.name.split(':').next().unwrap_or_default())));
-    wanted.retain(|(_, _, short)| count[short] == 1 && !taken.contains(short));
+    let mut wanted: Vec<(Site, Name, Name)> = Vec::new();
+    while !open.is_empty() {
+        let mut count: FxHashMap<Name, u32> = FxHashMap::default();
+        open.iter().for_each(|(_, name, at)| *count.entry(Name::new(&name[*at..])).or_default() += 1);
+        let mut next = Vec::new();
+        for (site, name, at) in open {
+            let short = Name::new(&name[at..]);
+            if count[&short] == 1 && !taken.contains(&short) {
+                wanted.push((site, name, short));
+            } else if let Some(&longer) = calls(&name).iter().rev().find(|&&other| other < at) {
+                next.push((site, name, longer));
+            }
+        }
+        taken.extend(count.into_keys());
+        open = next;
+    }
     let main = model.main_id();
     let mut editor = model.edit(main);
     let mut renamed: FxHashMap<Name, Name> = FxHashMap::default();
@@ -58,16 +68,18 @@ fn moved(class: &Bytes, renamed: &FxHashMap<Name, Name>) -> Bytes {
     short.map_or_else(|| class.clone(), |short| format!("loc:@{short}").into())
 }
 
-/// The name without the calls it begins with.
-fn without_calls(name: &str) -> &str {
-    let mut rest = name;
-    while let Some((call, inner)) = rest.split_once('/')
+/// Where a name goes on behind each of the calls that it begins with.
+fn calls(name: &str) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    while let Some((call, inner)) = name[at..].split_once('/')
         && is_call(call)
         && !inner.is_empty()
     {
-        rest = inner;
+        at += call.len() + 1;
+        ends.push(at);
     }
-    rest
+    ends
 }
 
 /// `StatefulPartitionedCall_2`
@@ -83,10 +95,10 @@ mod tests {
 
     #[test]
     fn only_calls_at_the_beginning_go() {
-        assert_eq!(without_calls("StatefulPartitionedCall/PartitionedCall_12/a/b"), "a/b");
-        assert_eq!(without_calls("a/PartitionedCall/b"), "a/PartitionedCall/b");
-        assert_eq!(without_calls("PartitionedCalls/b"), "PartitionedCalls/b");
-        assert_eq!(without_calls("PartitionedCall"), "PartitionedCall");
+        assert_eq!(calls("StatefulPartitionedCall/PartitionedCall_12/a/b"), [24, 43]);
+        assert_eq!(calls("a/PartitionedCall/b"), [0; 0]);
+        assert_eq!(calls("PartitionedCalls/b"), [0; 0]);
+        assert_eq!(calls("PartitionedCall"), [0; 0]);
     }
 
     #[test]
