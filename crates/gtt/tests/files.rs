@@ -101,10 +101,21 @@ fn outputs_that_are_not_there_are_an_error_with_a_hint() {
 }
 
 #[test]
-fn an_unfrozen_saved_model_is_refused_in_words() {
-    let error = load(fixture("mnist/unfrozen")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("variable"), "{error}");
+fn an_unfrozen_saved_model_is_loaded_with_a_note() {
+    let source = load(fixture("mnist/unfrozen")).unwrap();
+    assert!(source.notes().iter().any(|note| note.contains("2 variables")), "{:?}", source.notes());
+}
+
+#[test]
+fn a_frozen_model_can_be_transformed_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let frozen = gtt::freeze(fixture("mnist/unfrozen")).unwrap();
+    assert_eq!(frozen.report().variables.len(), 2);
+    let optimized = frozen.into_source().transform("remove_nodes(op=Identity) strip_unused_nodes").unwrap();
+    optimized.save(folder.path().join("model")).unwrap();
+    assert!(!folder.path().join("model/variables").exists());
+    let signature = &load(folder.path().join("model")).unwrap().signatures()[0];
+    assert_eq!(signature.outputs, [("softmax".to_owned(), "softmax:0".to_owned())]);
 }
 
 #[test]
