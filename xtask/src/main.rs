@@ -5,6 +5,7 @@
 mod arguments;
 mod bench;
 mod docs;
+mod first_run;
 mod gtt_oracle;
 mod idempotent;
 mod matrix;
@@ -81,6 +82,7 @@ enum Task {
         #[arg(long)]
         venv: PathBuf,
     },
+    FirstRun(first_run::FirstRun),
     /// Transform models twice, and what came out again: the same bytes every time
     Idempotent {
         /// Our binary; built with `--release` if it is not given
@@ -174,6 +176,7 @@ fn run_task() -> Result<()> {
             run(command.args(pipeline).current_dir(&root))
         }
         Task::OpRegistry { venv } => op_registry::write(&root, &venv),
+        Task::FirstRun(args) => first_run::first_run(&root, &args),
         Task::Idempotent { gtt, passes, models } => idempotent::idempotent(&root, gtt.as_deref(), &passes, &models),
         Task::NodeTests { folder, each_pass: true, onnxruntime, no_tract } => {
             node_tests::each_pass(&root, &folder, onnxruntime.as_deref(), !no_tract)
