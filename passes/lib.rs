@@ -46,6 +46,7 @@ pub mod merge_clips;
 pub mod merge_constant_operands;
 pub mod merge_duplicate_nodes;
 pub mod obfuscate_names;
+pub mod quantize_nodes;
 pub mod quantize_weights;
 pub mod remove_attribute;
 pub mod remove_control_dependencies;
@@ -123,6 +124,7 @@ pub static PASSES: &[&PassInfo] = &[
     &merge_constant_operands::PASS,
     &merge_duplicate_nodes::PASS,
     &obfuscate_names::PASS,
+    &quantize_nodes::PASS,
     &quantize_weights::PASS,
     &remove_attribute::PASS,
     &remove_control_dependencies::PASS,

@@ -28,6 +28,7 @@ pub static PASS: PassInfo = PassInfo {
     numerics: Numerics::Lossy,
     // What is frozen is no `RequantizationRange` any more: a second run fails.
     idempotent: false,
+    after: &["quantize_nodes"],
     ..PassInfo::new(
         "freeze_requantization_ranges",
         "make constants of the ranges that a log of runs has",
