@@ -87,6 +87,7 @@ pub(super) fn replace(
             hold(&mut editor, node, name, tensor, &mut constants);
         }
     }
+    drop_waits(&mut editor, &plan.reads);
     for node in plan.reads {
         read_directly(&mut editor, node);
     }
@@ -367,6 +368,21 @@ fn hold(editor: &mut Editor<'_>, id: NodeId, name: Name, tensor: &Tensor, consta
     }
 }
 
+/// Lets nobody wait for these nodes. All at once, as one node may wait for all reads of a graph.
+fn drop_waits(editor: &mut Editor<'_>, nodes: &[NodeId]) {
+    let graph = editor.graph();
+    let live = nodes.iter().filter_map(|&id| graph.get_node(id));
+    let waiting: FxHashSet<NodeId> = live.flat_map(|node| node.control_uses.iter().copied()).collect();
+    let gone: FxHashSet<NodeId> = nodes.iter().copied().collect();
+    let mut waiting: Vec<NodeId> = waiting.into_iter().collect();
+    waiting.sort_unstable();
+    for id in waiting {
+        let stays = |site: &Site| !matches!(site, Site::Node(node) if gone.contains(node));
+        let control: Vec<Site> = editor.graph().node(id).control.iter().copied().filter(stays).collect();
+        editor.set_control(id, control);
+    }
+}
+
 /// Lets the readers of an `Identity` of a constant have the constant.
 fn read_directly(editor: &mut Editor<'_>, id: NodeId) {
     let Some(node) = editor.graph().get_node(id) else { return };
@@ -374,7 +390,6 @@ fn read_directly(editor: &mut Editor<'_>, id: NodeId) {
     if let Some(result) = node.output(0) {
         editor.replace_uses(result, operand);
     }
-    editor.replace_control_uses(Site::Node(id), None);
     if editor.graph().is_dead(id) {
         editor.erase_node(id);
     }
