@@ -5,13 +5,16 @@
 //!
 //! What becomes of a graph: the variable's node becomes a constant of its name. Reads that wait for nothing are gone; others stay
 //! as `Identity`, because what they wait for may be a branch that is not taken. Handles on their way through v1 control flow
-//! become the tensors themselves. Of what only kept nodes (init ops) run, assignments to frozen variables are taken out; a variable
+//! become the tensors themselves, and parameters of branch and loop bodies that got a handle get the tensor. Of what only kept nodes (init ops) run, assignments to frozen variables are taken out; a variable
 //! that only they read and write, such as one for the path of an asset, stays what it is.
 //!
-//! Refused, by node: variables that something writes and an output depends on, and uses of a handle that are not known.
+//! Refused, by node: variables that something writes and an output depends on, uses of a handle that are not known, and bodies that
+//! several nodes share or that hand a handle on in another place.
 
+mod functions;
 mod keys;
 mod objects;
+mod plan;
 mod replace;
 mod restore;
 #[cfg(test)]
@@ -50,6 +53,7 @@ pub fn freeze_variables(
     checkpoint: &Checkpoint,
 ) -> Result<Vec<FrozenVariable>, Error> {
     let main = model.main_id();
+    refuse_held_in_functions(model)?;
     replace::sweep(model, main);
     let initializers = replace::initializers(model, main);
     let initialized: FxHashSet<Name> = initializers.iter().map(|initializer| initializer.variable.clone()).collect();
@@ -91,6 +95,20 @@ pub fn freeze_variables(
     Ok(frozen)
 }
 
+/// Variables that functions make for themselves are not followed.
+fn refuse_held_in_functions(model: &Model) -> Result<(), Error> {
+    for function in &model.functions {
+        if let Some((_, node)) = model.graph(function.graph).nodes().find(|(_, node)| variable::is_variable(node)) {
+            let what = format!(
+                "`{}` ({}) is a variable inside of a function that could not be inlined",
+                node.name, node.op.name
+            );
+            return Err(Error::unsupported(what).at(&format!("function `{}`", function.op.name)));
+        }
+    }
+    Ok(())
+}
+
 /// The names of variables that outputs of the main graph depend on.
 pub fn needed_variables(model: &Model) -> Vec<Name> {
     let needed = needed(model, model.main_id()).into_iter().filter(|&(_, by_output)| by_output);
@@ -103,7 +121,7 @@ fn needed(model: &Model, id: GraphId) -> Vec<(NodeId, bool)> {
     let graph = model.graph(id);
     let outputs = graph.outputs().iter().map(|port| port.value);
     let seen = traverse::reachable(model, graph, outputs, [], |_| false);
-    let is_fed = |node: &gtt_ir::Node| node.results().any(|value| replace::is_fed(graph, value));
+    let is_fed = |node: &gtt_ir::Node| node.results().any(|value| plan::is_fed(graph, value));
     let order = traverse::by_rank(graph).into_iter();
     let variables = order.filter(|&id| variable::is_variable(graph.node(id)) && !is_fed(graph.node(id)));
     let mut needed: Vec<(NodeId, bool)> = variables.map(|id| (id, seen.node(id))).collect();

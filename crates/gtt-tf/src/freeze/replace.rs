@@ -1,8 +1,10 @@
 //! Constants in the place of variables.
 
-use gtt_ir::{Attr, DType, Editor, GraphId, Model, Name, NodeId, Op, Site, Tensor, Use, ValueId, traverse};
+use gtt_ir::{Attr, DType, Editor, GraphId, Model, Name, NodeId, Op, Site, Tensor, ValueId, traverse};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::functions;
+use super::plan::{Change, Plan, batch_dims};
 use super::variable::{self, Origin};
 use crate::Error;
 use crate::graph_def::node_field::OUTPUT_SHAPES;
@@ -69,17 +71,19 @@ pub(super) fn replace(
     nodes: &[NodeId],
     tensors: &FxHashMap<Name, Tensor>,
 ) -> Result<(), Error> {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(model);
     for &node in nodes {
         let Some(held) = model.graph(id).get_node(node) else { continue };
         let Some(tensor) = tensors.get(&variable::name(held)) else { continue };
-        plan.follow(model.graph(id), node, tensor.dtype())?;
+        plan.follow(id, node, tensor)?;
     }
+    let Plan { changes, reads, parameters, .. } = plan;
+    let mut taken = Taken::default();
+    for (graph, node, change) in changes {
+        apply(&mut model.edit(graph), node, change, &mut taken);
+    }
+    functions::retype(model, &parameters)?;
     let mut editor = model.edit(id);
-    let mut taken = None;
-    for (node, change) in plan.changes {
-        apply(&mut editor, node, change, &mut taken);
-    }
     let mut constants: FxHashMap<Name, ValueId> = FxHashMap::default();
     for &node in nodes {
         let Some(name) = editor.graph().get_node(node).map(variable::name) else { continue };
@@ -87,162 +91,18 @@ pub(super) fn replace(
             hold(&mut editor, node, name, tensor, &mut constants);
         }
     }
-    drop_waits(&mut editor, &plan.reads);
-    for node in plan.reads {
-        read_directly(&mut editor, node);
+    let mut graphs: Vec<GraphId> = reads.keys().copied().collect();
+    graphs.sort_unstable();
+    for graph in graphs {
+        let (mut editor, reads) = (model.edit(graph), &reads[&graph]);
+        drop_waits(&mut editor, reads);
+        reads.iter().for_each(|&node| read_directly(&mut editor, node));
     }
-    drop_empty_waits(&mut editor);
+    drop_empty_waits(&mut model.edit(id));
     Ok(())
 }
 
-/// What a node becomes.
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    /// It hands on the tensor instead of a handle or reference: the operand at this slot has this type.
-    HandsOn(usize, DType),
-    /// A read becomes an `Identity`.
-    Identity(DType),
-    /// `ResourceGather`; whether it reads the variable itself and no handle that came through control flow.
-    Gather(DType, bool),
-    /// `ResourceGatherNd`
-    GatherNd(DType),
-    /// `VariableShape`
-    Shape(DType),
-    /// Whether a variable is initialised: it is.
-    Initialized,
-    /// It has no effect on a constant and no result.
-    Nothing,
-}
-
-/// What is to be done in a graph.
-#[derive(Default)]
-struct Plan {
-    changes: Vec<(NodeId, Change)>,
-    /// Reads of the variable itself that wait for nothing: their readers can have the constant.
-    reads: Vec<NodeId>,
-    seen: FxHashSet<(NodeId, u32)>,
-}
-
-impl Plan {
-    /// Follows a handle or reference wherever it goes.
-    fn follow(&mut self, graph: &gtt_ir::Graph, holder: NodeId, dtype: DType) -> Result<(), Error> {
-        let is_ref = variable::REFS.contains(&graph.node(holder).op.name.as_str());
-        let mut work: Vec<ValueId> = graph.node(holder).results().collect();
-        while let Some(value) = work.pop() {
-            let is_direct = graph.def_node(value) == Some(holder);
-            for used in graph.value(value).uses() {
-                let Use::Operand { node, slot } = *used else { continue };
-                if !self.seen.insert((node, slot)) {
-                    continue;
-                }
-                let results = match is_ref {
-                    true => self.reference(graph, node, slot, dtype),
-                    false => self.handle(graph, node, slot, dtype, is_direct),
-                };
-                let results = results.map_err(|error| error.at(&format!("variable `{}`", graph.node(holder).name)))?;
-                work.extend(results.into_iter().filter_map(|slot| graph.node(node).output(slot)));
-            }
-        }
-        Ok(())
-    }
-
-    /// A node that gets a handle; the slots of its results that are handles come back.
-    fn handle(
-        &mut self,
-        graph: &gtt_ir::Graph,
-        id: NodeId,
-        slot: u32,
-        dtype: DType,
-        is_direct: bool,
-    ) -> Result<Vec<usize>, Error> {
-        let node = graph.node(id);
-        let op = node.op.name.as_str();
-        let change = match op {
-            "ReadVariableOp" => {
-                let is_fed = node.results().any(|value| is_fed(graph, value));
-                if is_direct && node.control.is_empty() && !is_fed {
-                    self.reads.push(id);
-                }
-                Change::Identity(dtype)
-            }
-            "ResourceGather" => {
-                let is_plain = is_direct && node.control.is_empty();
-                if !is_plain && batch_dims(node) != 0 {
-                    return Err(refuse(node, "gathers from it with batch dimensions in a loop or branch"));
-                }
-                Change::Gather(dtype, is_plain)
-            }
-            "ResourceGatherNd" => Change::GatherNd(dtype),
-            "VariableShape" => Change::Shape(dtype),
-            "VarIsInitializedOp" if node.control.is_empty() => Change::Initialized,
-            "DisableCopyOnRead" => Change::Nothing,
-            "Identity" | "Enter" | "Exit" | "NextIteration" | "Merge" | "Switch" | "IdentityN" => {
-                self.changes.push((id, Change::HandsOn(slot as usize, dtype)));
-                return Ok(match op {
-                    "Switch" => vec![0, 1],
-                    "IdentityN" => vec![slot as usize],
-                    _ => vec![0],
-                });
-            }
-            "PartitionedCall" | "StatefulPartitionedCall" => {
-                return Err(refuse(node, "is called with it and could not be inlined"));
-            }
-            "If" | "StatelessIf" | "While" | "StatelessWhile" | "Case" | "StatelessCase" => {
-                return Err(refuse(node, "reads it in a branch or loop body, which gtt cannot freeze yet"));
-            }
-            _ if writes(op) => return Err(refuse(node, "writes it, and an output depends on that")),
-            _ => return Err(refuse(node, "uses it in a way that gtt does not know how to freeze")),
-        };
-        self.changes.push((id, change));
-        Ok(Vec::new())
-    }
-
-    /// A node that gets a reference; the slots of its results that are references come back.
-    fn reference(&mut self, graph: &gtt_ir::Graph, id: NodeId, slot: u32, dtype: DType) -> Result<Vec<usize>, Error> {
-        let node = graph.node(id);
-        let op = node.op.name.as_str();
-        match op {
-            "RefIdentity" | "RefEnter" | "RefExit" | "RefNextIteration" | "RefMerge" | "RefSwitch" => {
-                self.changes.push((id, Change::HandsOn(slot as usize, dtype)));
-                Ok(if op == "RefSwitch" { vec![0, 1] } else { vec![0] })
-            }
-            "IsVariableInitialized" if node.control.is_empty() => {
-                self.changes.push((id, Change::Initialized));
-                Ok(Vec::new())
-            }
-            _ if takes_reference(node, slot) => Err(refuse(node, "writes it, and an output depends on that")),
-            _ => Ok(Vec::new()),
-        }
-    }
-}
-
-fn refuse(node: &gtt_ir::Node, what: &str) -> Error {
-    Error::unsupported(format!("`{}` ({}) {what}", node.name, node.op.name))
-}
-
-pub(super) fn is_fed(graph: &gtt_ir::Graph, value: ValueId) -> bool {
-    graph.value(value).uses().iter().any(|used| matches!(used, Use::Input { .. }))
-}
-
-/// The op changes the variable whose handle it gets.
-fn writes(op: &str) -> bool {
-    op.starts_with("Assign")
-        || op.starts_with("ResourceApply")
-        || op.starts_with("ResourceSparseApply")
-        || op.starts_with("ResourceScatter")
-        || op.starts_with("ResourceStrided")
-        || op == "DestroyResourceOp"
-}
-
-/// The operand at a slot is declared a reference. Of an op that nobody registered it is not.
-fn takes_reference(node: &gtt_ir::Node, slot: u32) -> bool {
-    let Some(op) = gtt_ops::registry::op_def(&node.op.name) else { return false };
-    let single = op.inputs.iter().all(|arg| arg.count.is_none());
-    let references = op.inputs.iter().filter(|arg| arg.is_ref).count();
-    if single { op.inputs.get(slot as usize).is_some_and(|arg| arg.is_ref) } else { references == op.inputs.len() }
-}
-
-fn apply(editor: &mut Editor<'_>, id: NodeId, change: Change, taken: &mut Option<FxHashSet<Name>>) {
+fn apply(editor: &mut Editor<'_>, id: NodeId, change: Change, taken: &mut Taken) {
     let node = editor.graph().node(id);
     match change {
         Change::HandsOn(slot, dtype) => {
@@ -282,6 +142,22 @@ fn apply(editor: &mut Editor<'_>, id: NodeId, change: Change, taken: &mut Option
                 editor.erase_node(id);
             }
         }
+        Change::Passes(list, at, dtype) => {
+            let Some(Attr::DTypes(types)) = node.attr(list) else { return };
+            let mut types = types.clone();
+            types.get_mut(at).into_iter().for_each(|entry| *entry = dtype);
+            // Shapes of results: a handle was a scalar.
+            let shapes = match node.attr("output_shapes") {
+                Some(Attr::Shapes(shapes)) if list == "T" => Some(shapes.clone()),
+                _ => None,
+            };
+            editor.set_attr(id, list, Attr::DTypes(types));
+            if let Some(mut shapes) = shapes {
+                shapes.get_mut(at).into_iter().for_each(|shape| *shape = None);
+                editor.set_attr(id, "output_shapes", Attr::Shapes(shapes));
+            }
+            editor.remove_attr(id, "_input_shapes");
+        }
         Change::Nothing => {
             // Whoever waits for it waits for what it waits for.
             editor.set_inputs(id, []);
@@ -306,7 +182,7 @@ fn become_op(editor: &mut Editor<'_>, id: NodeId, op: &str, attrs: &[(&str, Attr
     }
 }
 
-fn gather(editor: &mut Editor<'_>, id: NodeId, dtype: DType, is_direct: bool, taken: &mut Option<FxHashSet<Name>>) {
+fn gather(editor: &mut Editor<'_>, id: NodeId, dtype: DType, is_direct: bool, taken: &mut Taken) {
     let node = editor.graph().node(id);
     let (params, indices) = (Attr::DType(dtype), indices_type(node));
     let batch_dims = batch_dims(node);
@@ -315,7 +191,7 @@ fn gather(editor: &mut Editor<'_>, id: NodeId, dtype: DType, is_direct: bool, ta
         return become_op(editor, id, "Gather", &[("Tparams", params), ("Tindices", indices)]);
     }
     let rank = node.rank;
-    let name = fresh(editor.graph(), taken, &format!("{}/axis", node.name));
+    let name = fresh(editor, taken, &format!("{}/axis", node.name));
     let axis = editor.add_const(name, Tensor::scalar(batch_dims), rank);
     let operands: Vec<_> = editor.graph().node(id).inputs.iter().copied().chain([Some(axis)]).collect();
     editor.set_inputs(id, operands);
@@ -326,13 +202,13 @@ fn gather(editor: &mut Editor<'_>, id: NodeId, dtype: DType, is_direct: bool, ta
     become_op(editor, id, "GatherV2", &attrs);
 }
 
-fn batch_dims(node: &gtt_ir::Node) -> i32 {
-    node.attr("batch_dims").and_then(Attr::as_int).and_then(|dims| dims.try_into().ok()).unwrap_or(0)
-}
+/// The names in graphs, as far as somebody asked.
+type Taken = FxHashMap<GraphId, FxHashSet<Name>>;
 
-/// A name that nothing in the graph has. The names are collected when the first is asked for.
-fn fresh(graph: &gtt_ir::Graph, taken: &mut Option<FxHashSet<Name>>, wanted: &str) -> Name {
-    let taken = taken.get_or_insert_with(|| {
+/// A name that nothing in the graph has.
+fn fresh(editor: &Editor<'_>, taken: &mut Taken, wanted: &str) -> Name {
+    let graph = editor.graph();
+    let taken = taken.entry(editor.graph_id()).or_insert_with(|| {
         let nodes = graph.nodes().map(|(_, node)| node.name.clone());
         nodes.chain(graph.constants().map(|(_, value, _)| value.name.clone())).collect()
     });

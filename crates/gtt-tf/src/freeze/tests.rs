@@ -335,3 +335,54 @@ fn functions_that_call_each_other_end() {
     let mut model = declared(&graph, &["y"]);
     assert_eq!(freeze(&mut model, &bundle()).unwrap().len(), 1);
 }
+
+/// `while (less(i)) { i, w = body(i, w) }`, and `y = w`.
+fn looping(returned: &str, more: &str) -> String {
+    let argument = |name: &str, dtype: &str| format!("input_arg {{ name: '{name}' type: {dtype} }}");
+    let arguments = format!("{} {}", argument("i", "DT_FLOAT"), argument("h", "DT_RESOURCE"));
+    with_w(&format!(
+        "node {{ name: 'loop' op: 'While' input: 'x' input: 'w'
+                 attr {{ key: 'T' value {{ list {{ type: DT_FLOAT type: DT_RESOURCE }} }} }}
+                 attr {{ key: 'output_shapes' value {{ list {{ shape {{ }} shape {{ }} }} }} }}
+                 attr {{ key: 'cond' value {{ func {{ name: 'less' }} }} }} attr {{ key: 'body' value {{ func {{ name: 'body' }} }} }} }}
+         node {{ name: 'y' op: 'ReadVariableOp' input: 'loop:1' attr {{ key: 'dtype' value {{ type: DT_FLOAT }} }} }}
+         {more}
+         library {{
+           function {{ signature {{ name: 'less' {arguments} output_arg {{ name: 'go' type: DT_BOOL }} }}
+             node_def {{ name: 'there' op: 'VarIsInitializedOp' input: 'h' }}
+             ret {{ key: 'go' value: 'there:is_initialized:0' }} }}
+           function {{ signature {{ name: 'body' {arguments} output_arg {{ name: 'i_out' type: DT_FLOAT }}
+               output_arg {{ name: 'h_out' type: DT_RESOURCE handle_data {{ dtype: DT_FLOAT shape {{ }} }} }} }}
+             node_def {{ name: 'read' op: 'ReadVariableOp' input: 'h' attr {{ key: 'dtype' value {{ type: DT_FLOAT }} }} }}
+             node_def {{ name: 'next' op: 'MatMul' input: 'i' input: 'read:value:0' attr {{ key: 'T' value {{ type: DT_FLOAT }} }} }}
+             node_def {{ name: 'same' op: 'Identity' input: 'h' attr {{ key: 'T' value {{ type: DT_RESOURCE }} }} }}
+             ret {{ key: 'i_out' value: 'next:product:0' }} ret {{ key: 'h_out' value: '{returned}' }}
+             arg_attr {{ key: 1 value {{ attr {{ key: '_output_shapes' value {{ list {{ shape {{ }} }} }} }} }} }} }} }}"
+    ))
+}
+
+#[test]
+fn bodies_of_loops_get_the_tensor_as_an_argument() {
+    let mut model = declared(&looping("same:output:0", ""), &["y"]);
+    freeze(&mut model, &bundle()).unwrap();
+    let text = String::from_utf8(crate::encode_pbtxt(&model).unwrap().concat()).unwrap();
+    assert!(!text.contains("DT_RESOURCE") && !text.contains("_output_shapes"), "{text}");
+    assert!(!text.contains("ReadVariableOp") && !text.contains("VarIsInitializedOp"), "{text}");
+    assert_eq!(text.matches("type: DT_FLOAT").count(), 2 + 2 + 2 + 2 + 5, "{text}");
+    let again = decode_pbtxt(&text).unwrap();
+    assert!(again.functions.iter().all(|function| function.opaque.is_none()));
+}
+
+#[test]
+fn loops_that_cannot_be_followed_are_named() {
+    assert_eq!(
+        refused(&looping("i", ""), &["y"], &bundle()),
+        "variable `w`: `loop` (While) hands it on through `body` in a way that gtt cannot follow"
+    );
+    let twice = "node { name: 'other' op: 'StatefulPartitionedCall' input: 'x' attr { key: 'f' value { func { name: 'body' } } } }
+        node { name: 'both' op: 'Add' input: 'other' input: 'y' }";
+    assert_eq!(
+        refused(&looping("h", twice), &["both"], &bundle()),
+        "variable `w`: `loop` (While) passes it to `body`, which is used elsewhere, too"
+    );
+}

@@ -19,12 +19,13 @@ pub(crate) mod graph_field {
 }
 
 /// Field numbers of `FunctionDef`.
-mod function_field {
-    pub(super) const SIGNATURE: u32 = 1;
-    pub(super) const NODE: u32 = 3;
-    pub(super) const RET: u32 = 4;
-    pub(super) const CONTROL_RET: u32 = 6;
-    pub(super) const ARG_ATTR: u32 = 7;
+pub(crate) mod function_field {
+    pub(crate) const SIGNATURE: u32 = 1;
+    pub(crate) const NODE: u32 = 3;
+    pub(crate) const RET: u32 = 4;
+    pub(crate) const ATTR: u32 = 5;
+    pub(crate) const CONTROL_RET: u32 = 6;
+    pub(crate) const ARG_ATTR: u32 = 7;
 }
 
 /// Field numbers of `NodeDef`.

@@ -1,0 +1,135 @@
+//! Functions of the library whose parameters become tensors.
+
+use bytes::Bytes;
+use gtt_ir::{Attr, GraphId, Model, Name, Type};
+use gtt_wire::{FieldValue, SliceFields, Writer};
+use rustc_hash::FxHashMap;
+
+use super::plan::Parameter;
+use crate::Error;
+use crate::dtype::to_number;
+use crate::graph_def::function_field;
+
+/// How often each function is referred to.
+pub(super) struct Library {
+    bodies: FxHashMap<Name, (GraphId, bool)>,
+    uses: FxHashMap<Name, usize>,
+}
+
+impl Library {
+    pub(super) fn of(model: &Model) -> Self {
+        let bodies = model.functions.iter();
+        let bodies =
+            bodies.map(|function| (function.op.name.clone(), (function.graph, function.opaque.is_none()))).collect();
+        let mut uses: FxHashMap<Name, usize> = FxHashMap::default();
+        for (_, graph) in model.graphs() {
+            for (_, node) in graph.nodes() {
+                *uses.entry(node.op.name.clone()).or_default() += 1;
+                for entry in node.attrs.iter() {
+                    if let Attr::Func(name) = &entry.value {
+                        *uses.entry(name.clone()).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Self { bodies, uses }
+    }
+
+    /// The body of a function that nothing else calls, so that its parameters can be changed; else why not.
+    pub(super) fn only_used_once(&self, name: &Name) -> Result<GraphId, String> {
+        match self.bodies.get(name) {
+            None => Err(format!("passes it to `{name}`, which is not in the library")),
+            Some((_, false)) => Err(format!("passes it to `{name}`, whose body is not understood")),
+            Some(_) if self.uses.get(name) != Some(&1) => {
+                Err(format!("passes it to `{name}`, which is used elsewhere, too"))
+            }
+            Some((body, true)) => Ok(*body),
+        }
+    }
+}
+
+/// Gives parameters, and the results that hand them back, their new types.
+pub(super) fn retype(model: &mut Model, parameters: &[Parameter]) -> Result<(), Error> {
+    let mut by_graph: FxHashMap<GraphId, Vec<&Parameter>> = FxHashMap::default();
+    for parameter in parameters {
+        model.edit(parameter.graph).set_type(parameter.value, parameter.ty.clone());
+        by_graph.entry(parameter.graph).or_default().push(parameter);
+    }
+    for function in &mut model.functions {
+        if let Some(parameters) = by_graph.get(&function.graph) {
+            function.extra = retyped(&function.extra, parameters)?;
+        }
+    }
+    Ok(())
+}
+
+fn number(ty: &Type) -> Result<u64, Error> {
+    ty.dtype().and_then(to_number).ok_or_else(|| Error::internal("a tensor without a type"))
+}
+
+/// The fields around a body with a signature of new types, and without what is said about the handles.
+fn retyped(fields: &Bytes, parameters: &[&Parameter]) -> Result<Bytes, Error> {
+    let mut writer = Writer::new();
+    for field in SliceFields::new(fields) {
+        let field = field?;
+        match (field.tag, field.value) {
+            (function_field::SIGNATURE, FieldValue::Len(message)) => {
+                writer.try_message(function_field::SIGNATURE, |writer| signature(message, parameters, writer))?;
+            }
+            (function_field::ARG_ATTR, FieldValue::Len(message)) => {
+                let mut index = 0;
+                for field in SliceFields::new(message) {
+                    let field = field?;
+                    if field.tag == 1 {
+                        index = field.u64()?;
+                    }
+                }
+                if !parameters.iter().any(|parameter| parameter.index as u64 == index) {
+                    writer.raw_slice(field.raw);
+                }
+            }
+            // Shapes of all parameters, handles included.
+            (function_field::ATTR, FieldValue::Len(message))
+                if crate::envelope::messages(message, 1).any(|name| name == b"_input_shapes") => {}
+            _ => writer.raw_slice(field.raw),
+        }
+    }
+    Ok(writer.into_bytes())
+}
+
+/// Writes an `OpDef` with new types of arguments.
+fn signature(message: &[u8], parameters: &[&Parameter], writer: &mut Writer) -> Result<(), Error> {
+    let (mut input, mut output) = (0, 0);
+    for field in SliceFields::new(message) {
+        let field = field?;
+        let changed = match field.tag {
+            2 => {
+                input += 1;
+                parameters.iter().find(|parameter| parameter.index == input - 1)
+            }
+            3 => {
+                output += 1;
+                parameters.iter().find(|parameter| parameter.result == Some(output - 1))
+            }
+            _ => None,
+        };
+        let Some(parameter) = changed else {
+            writer.raw_slice(field.raw);
+            continue;
+        };
+        let (argument, number) = (*field.bytes()?, number(&parameter.ty)?);
+        writer.try_message(field.tag, |writer| {
+            for field in SliceFields::new(argument) {
+                let field = field?;
+                // Name, description, and type; the rest is about handles.
+                match field.tag {
+                    1 | 2 => writer.raw_slice(field.raw),
+                    3 => writer.varint(3, number),
+                    _ => {}
+                }
+            }
+            Ok::<(), Error>(())
+        })?;
+    }
+    Ok(())
+}
