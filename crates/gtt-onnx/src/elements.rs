@@ -3,21 +3,7 @@
 use std::sync::Arc;
 
 use gtt_ir::Tensor;
-use gtt_wire::{Make, Part, Writer};
-
-/// Bytes of a tensor that lie nowhere: those of a splat, or of a recipe.
-struct Elements(Tensor);
-
-impl Make for Elements {
-    fn size(&self) -> usize {
-        self.0.byte_len()
-    }
-
-    fn make(&self, at: usize, out: &mut [u8]) {
-        let copied = self.0.copy_to(at, out);
-        debug_assert!(copied.is_some(), "the part is inside a packed tensor");
-    }
-}
+use gtt_wire::{Part, Writer};
 
 /// The packed bytes: shared, or made when they are written. `None` for strings and opaque constants.
 pub(crate) fn part(tensor: &Tensor) -> Option<Part> {
@@ -28,16 +14,18 @@ pub(crate) fn part(tensor: &Tensor) -> Option<Part> {
     }
 }
 
+/// Bytes that lie nowhere: those of a splat, or of a recipe.
 fn made(tensor: &Tensor) -> Part {
-    Part::Made(Arc::new(Elements(tensor.clone())))
+    let tensor = tensor.clone();
+    Part::made(tensor.byte_len(), move |at, out| {
+        let copied = tensor.copy_to(at, out);
+        debug_assert!(copied.is_some(), "the part is inside a packed tensor");
+    })
 }
 
 /// Writes the packed bytes as a field. `None` for strings and opaque constants.
 pub(crate) fn write(writer: &mut Writer, tag: u32, tensor: &Tensor) -> Option<()> {
-    match part(tensor)? {
-        Part::Stored(bytes) => writer.bytes(tag, &bytes),
-        Part::Made(make) => writer.made(tag, make),
-    }
+    writer.part(tag, &part(tensor)?);
     Some(())
 }
 

@@ -45,6 +45,9 @@ pub use read::{
 };
 pub use saved_model::{Signature, SignatureTensor, mark_frozen};
 pub use tensor::{decode_tensor, encode_tensor};
-pub use write::{WriteOptions, Written, encode, encode_graph_def, encode_pbtxt, write, write_saved_model};
+pub use write::{
+    WriteOptions, Written, encode, encode_graph_def, encode_graph_def_parts, encode_parts, encode_pbtxt, write,
+    write_saved_model,
+};
 
 use gtt_ir::Name;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use gtt_ir::{Dialect, Domain, Model};
-use gtt_wire::Writer;
+use gtt_wire::{Part, Writer};
 
 use crate::envelope::Held;
 use crate::graph_def::GraphFields;
@@ -61,12 +61,17 @@ pub fn write_saved_model(model: &Model, folder: &Path, options: &WriteOptions) -
     let Some(Held { saved: Some(saved), .. }) = Held::of(model) else {
         return Err(Error::unsupported("only what was read from a SavedModel can be written as one"));
     };
-    let parts = encode(model, options)?;
+    let parts = encode_parts(model, options)?;
     Ok(Written { bytes: write_folder(folder, saved, &parts, options.text)? })
 }
 
 /// The content of the model's file: `saved_model.pb` for a SavedModel, a `GraphDef` for everything else.
 pub fn encode(model: &Model, options: &WriteOptions) -> Result<Vec<Bytes>, Error> {
+    Ok(stored(&encode_parts(model, options)?))
+}
+
+/// The same, with large constants that are made only when they are written.
+pub fn encode_parts(model: &Model, options: &WriteOptions) -> Result<Vec<Part>, Error> {
     let Some(Held { saved: Some(saved), fields, .. }) = Held::of(model) else { return encode_graph(model, options) };
     check_dialect(model)?;
     let mut writer = Writer::new();
@@ -76,15 +81,24 @@ pub fn encode(model: &Model, options: &WriteOptions) -> Result<Vec<Bytes>, Error
 
 /// The model's main graph as a binary `GraphDef`, whatever file it came from.
 pub fn encode_graph_def(model: &Model) -> Result<Vec<Bytes>, Error> {
+    Ok(stored(&encode_graph_def_parts(model)?))
+}
+
+/// The same, with large constants that are made only when they are written.
+pub fn encode_graph_def_parts(model: &Model) -> Result<Vec<Part>, Error> {
     encode_graph(model, &WriteOptions::default())
 }
 
 /// The model's main graph as a `GraphDef` in protobuf's text format, whatever file it came from.
 pub fn encode_pbtxt(model: &Model) -> Result<Vec<Bytes>, Error> {
-    encode_graph(model, &WriteOptions { text: true })
+    Ok(stored(&encode_graph(model, &WriteOptions { text: true })?))
 }
 
-fn encode_graph(model: &Model, options: &WriteOptions) -> Result<Vec<Bytes>, Error> {
+fn stored(parts: &[Part]) -> Vec<Bytes> {
+    parts.iter().map(Part::bytes).collect()
+}
+
+fn encode_graph(model: &Model, options: &WriteOptions) -> Result<Vec<Part>, Error> {
     check_dialect(model)?;
     let mut writer = Writer::new();
     match Held::of(model) {
@@ -111,9 +125,9 @@ fn check_dialect(model: &Model) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Unsupported, "", "the model is not written in TensorFlow's ops"))
 }
 
-fn finish(writer: Writer, as_text: Option<&'static text::schema::Message>) -> Result<Vec<Bytes>, Error> {
+fn finish(writer: Writer, as_text: Option<&'static text::schema::Message>) -> Result<Vec<Part>, Error> {
     if let Some(message) = as_text {
-        return Ok(vec![text::print(&writer.into_bytes(), message)?.into()]);
+        return Ok(vec![Bytes::from(text::print(&writer.into_bytes(), message)?).into()]);
     }
     if writer.len() > LIMIT {
         return Err(Error::unsupported(format!(

@@ -24,6 +24,21 @@ pub enum Part {
 }
 
 impl Part {
+    /// Bytes that `make` fills in: those from a position on.
+    pub fn made(size: usize, make: impl Fn(usize, &mut [u8]) + Send + Sync + 'static) -> Self {
+        struct By<F>(usize, F);
+        impl<F: Fn(usize, &mut [u8]) + Send + Sync> Make for By<F> {
+            fn size(&self) -> usize {
+                self.0
+            }
+
+            fn make(&self, at: usize, out: &mut [u8]) {
+                (self.1)(at, out);
+            }
+        }
+        Self::Made(Arc::new(By(size, make)))
+    }
+
     /// Size in bytes.
     pub fn len(&self) -> usize {
         match self {

@@ -1,10 +1,8 @@
 //! The part writer.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
-use crate::part::{Make, Part};
+use crate::part::Part;
 
 /// Payloads of at least this many bytes are held as shared parts; smaller ones are copied into the buffer.
 pub const SHARED_FROM: usize = 4096;
@@ -81,11 +79,11 @@ impl Writer {
         self.raw(payload);
     }
 
-    /// Bytes that are made on demand, unless they are few.
-    pub fn made(&mut self, tag: u32, payload: Arc<dyn Make>) {
+    /// Bytes that are there or made when they are written; few ones are copied, or made, now.
+    pub fn part(&mut self, tag: u32, payload: &Part) {
         self.put_key(tag, 2);
-        self.put_varint(payload.size() as u64);
-        self.part(&Part::Made(payload));
+        self.put_varint(payload.len() as u64);
+        self.put_part(payload);
     }
 
     /// Bytes or an encoded message, copied.
@@ -151,7 +149,7 @@ impl Writer {
         }
     }
 
-    fn part(&mut self, part: &Part) {
+    fn put_part(&mut self, part: &Part) {
         match part {
             Part::Stored(bytes) => self.raw(bytes),
             Part::Made(make) if make.size() < SHARED_FROM => {
@@ -170,7 +168,7 @@ impl Writer {
 
     /// Everything that another writer has.
     pub fn append(&mut self, other: Writer) {
-        other.into_stream().iter().for_each(|part| self.part(part));
+        other.into_parts().iter().for_each(|part| self.put_part(part));
     }
 
     /// Fields that are encoded already, key included, copied.
@@ -202,13 +200,8 @@ impl Writer {
         }
     }
 
-    /// Everything written, in order. Large payloads are the shared bytes themselves; what is made on demand is made now.
-    pub fn into_parts(self) -> Vec<Bytes> {
-        self.into_stream().iter().map(Part::bytes).collect()
-    }
-
     /// Everything written, in order. Large payloads are the shared bytes themselves, or made when they are written.
-    pub fn into_stream(self) -> Vec<Part> {
+    pub fn into_parts(self) -> Vec<Part> {
         let buffer = Bytes::from(self.buffer);
         let mut parts = Vec::with_capacity(self.shared.len() * 2 + 1);
         let mut from = 0;
@@ -227,7 +220,7 @@ impl Writer {
 
     /// Everything written as one piece: copies the shared payloads.
     pub fn into_bytes(self) -> Bytes {
-        Part::concat(&self.into_stream())
+        Part::concat(&self.into_parts())
     }
 }
 
@@ -296,8 +289,11 @@ mod tests {
             let length = writer.len();
             let parts = writer.into_parts();
             assert_eq!(parts.iter().map(|part| part.len() as u64).sum::<u64>(), length);
-            assert_eq!(parts.iter().filter(|part| part.as_ptr() == payload.as_ptr()).count() == 2, size >= SHARED_FROM);
-            let whole = Bytes::from(parts.concat());
+            assert_eq!(
+                parts.iter().filter(|part| part.bytes().as_ptr() == payload.as_ptr()).count() == 2,
+                size >= SHARED_FROM
+            );
+            let whole = Part::concat(&parts);
             let outer = Fields::new(whole).next().unwrap().unwrap();
             let fields: Vec<_> = Fields::new(outer.bytes().unwrap().clone()).map(Result::unwrap).collect();
             assert_eq!(fields[0].str(), Ok("before"));

@@ -104,15 +104,11 @@ pub(crate) fn encode(model: &Model, format: Format) -> Result<Vec<Part>, Error> 
             let encoded = gtt_onnx::encode(model, &gtt_onnx::WriteOptions::default())?;
             Ok(encoded.parts.into_iter().chain(encoded.data_files.into_iter().flat_map(|file| file.parts)).collect())
         }
-        (Format::SavedModel, Dialect::Tf) => Ok(stored(gtt_tf::encode(model, &gtt_tf::WriteOptions::default())?)),
-        (Format::GraphDef, Dialect::Tf) => Ok(stored(gtt_tf::encode_graph_def(model)?)),
-        (Format::GraphDefText, Dialect::Tf) => Ok(stored(gtt_tf::encode_pbtxt(model)?)),
+        (Format::SavedModel, Dialect::Tf) => Ok(gtt_tf::encode_parts(model, &gtt_tf::WriteOptions::default())?),
+        (Format::GraphDef, Dialect::Tf) => Ok(gtt_tf::encode_graph_def_parts(model)?),
+        (Format::GraphDefText, Dialect::Tf) => Ok(gtt_tf::encode_pbtxt(model)?.into_iter().map(Part::Stored).collect()),
         (format, _) => Err(wrong_dialect(model, format)),
     }
-}
-
-fn stored(parts: Vec<Bytes>) -> Vec<Part> {
-    parts.into_iter().map(Part::Stored).collect()
 }
 
 /// Constants smaller than this stay in the model when the others go outside: as ONNX's own tools do it.

@@ -88,8 +88,7 @@ pub(crate) enum Wanted {
     NoNode(String),
 }
 
-const KEYS: &str =
-    "transforms, inputs, outputs, feed, within, numerics, producer, attributes, expect, theirs, ours, spec, graph, random";
+const KEYS: &str = "transforms, inputs, outputs, feed, within, numerics, producer, attributes, expect, theirs, ours, spec, graph, random";
 
 /// All scenarios of a folder, in the order of files and of each file.
 pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Scenario>> {

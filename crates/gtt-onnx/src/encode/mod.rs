@@ -156,7 +156,7 @@ fn encode_as(model: &Model, mode: ExternalData, options: &WriteOptions, beside: 
     };
     let mut writer = Writer::new();
     encoder.model(&mut writer)?;
-    Ok(Encoded { parts: writer.into_stream(), data_files: encoder.data.finish() })
+    Ok(Encoded { parts: writer.into_parts(), data_files: encoder.data.finish() })
 }
 
 impl<'m> Encoder<'m> {

@@ -6,8 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use gtt_wire::{Durability, write_folder_atomically, write_new};
+use gtt_wire::{Durability, Part, write_folder_atomically, write_new};
 
 use super::SavedModel;
 use crate::{Error, ErrorKind};
@@ -24,7 +23,7 @@ pub(crate) fn is_saved_model(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Writes a SavedModel folder. `parts` are the model file, as text or not. Returns the size of the model file.
-pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Bytes], text: bool) -> Result<u64, Error> {
+pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Part], text: bool) -> Result<u64, Error> {
     refuse_strange_folder(path, saved.folder.as_deref())?;
     let stale_fingerprint = text || !saved.is_unchanged(parts);
     let source = saved.folder.as_deref().and_then(|folder| fs::canonicalize(folder).ok());

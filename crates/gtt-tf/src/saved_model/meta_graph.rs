@@ -206,7 +206,7 @@ impl MetaGraph {
 
 fn write_graph(graph: Option<Writer>, writer: &mut Writer) {
     if let Some(graph) = graph {
-        writer.message(tag::GRAPH, |writer| graph.into_parts().iter().for_each(|part| writer.raw(part)));
+        writer.message(tag::GRAPH, |writer| writer.append(graph));
     }
 }
 

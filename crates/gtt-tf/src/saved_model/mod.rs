@@ -26,7 +26,7 @@ use crate::graph_def::{GraphFields, Written};
 use crate::source::Source;
 use crate::{Error, ErrorKind, ReadOptions};
 use gtt_ir::{Envelope, Model};
-use gtt_wire::{FieldValue, SliceFields, Writer};
+use gtt_wire::{FieldValue, Part, SliceFields, Writer};
 
 /// Field number of `SavedModel`.
 const META_GRAPHS: u32 = 2;
@@ -98,9 +98,11 @@ impl SavedModel {
     }
 
     /// The parts are what was read.
-    pub(crate) fn is_unchanged(&self, parts: &[Bytes]) -> bool {
+    pub(crate) fn is_unchanged(&self, parts: &[Part]) -> bool {
         let mut rest: &[u8] = &self.original;
         parts.iter().all(|part| {
+            // Only new constants are made on the way.
+            let Part::Stored(part) = part else { return false };
             let Some((head, tail)) = rest.split_at_checked(part.len()) else { return false };
             rest = tail;
             (head.as_ptr() == part.as_ptr()) || head == part

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gtt_ir::{DType, Dim, Encoded, Encoding, Shape, Tensor};
-use gtt_wire::Writer;
+use gtt_wire::{Part, Writer};
 
 use super::{FLOAT8_VAL, value_tag};
 use crate::Error;
@@ -58,6 +58,10 @@ pub(crate) fn write(tensor: &Tensor, writer: &mut Writer) -> Result<(), Error> {
         write_value(dtype, element, writer);
         return Ok(());
     }
+    if let Some(part) = made(tensor) {
+        writer.part(4, &part);
+        return Ok(());
+    }
     let Some(bytes) = tensor.bytes() else {
         return Err(Error::unsupported(format!("a constant {tensor:?} that only its own format can write")));
     };
@@ -69,6 +73,23 @@ pub(crate) fn write(tensor: &Tensor, writer: &mut Writer) -> Result<(), Error> {
         writer.bytes(4, &bytes);
     }
     Ok(())
+}
+
+/// The content of a tensor that is made when it is written, if its first elements show that it is not one repeated value.
+fn made(tensor: &Tensor) -> Option<Part> {
+    tensor.recipe()?;
+    let size = tensor.dtype().bits() / 8;
+    let mut first = [0; 32];
+    let first = &mut first[..2 * size];
+    tensor.copy_to(0, first)?;
+    if first[..size] == first[size..] {
+        return None;
+    }
+    let tensor = tensor.clone();
+    Some(Part::made(tensor.byte_len(), move |at, out| {
+        let copied = tensor.copy_to(at, out);
+        debug_assert!(copied.is_some(), "the part is inside a packed tensor");
+    }))
 }
 
 /// One element as a `*_val` field.
