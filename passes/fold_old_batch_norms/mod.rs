@@ -68,6 +68,7 @@ impl Rule for BatchToSpaceBatchNorm {
         let affine = norm.affine(cx, biased.product.channels)?;
         let mut rewrite = Rewrite::new();
         let folded = biased.fold(cx, &affine, &mut rewrite)?;
+        rewrite.name_node(folded, format!("{}/biasadd", cx.node(biased.product.node).name));
         let moved = rewrite.node(NewNode::like(id, moved).input_at(0, folded));
         rewrite.replace(norm.y, moved);
         Ok(rewrite)
@@ -137,6 +138,7 @@ impl Rule for ConcatBatchNorm {
             let range = if along_channels { at..at + channels(part) } else { 0..total };
             at = range.end;
             let folded: Operand = part.fold(cx, &affine.slice(range), &mut rewrite)?;
+            rewrite.name_node(folded, format!("{}_bn_in{}", concat.name, slot - first));
             joined = joined.input_at(slot, folded);
         }
         let joined = rewrite.node(joined);

@@ -202,7 +202,7 @@ def shape_difference(left, right, literal, ends):
 def look(graph):
     """What a scenario may ask of a result."""
     return {"ops": dict(collections.Counter(node.op for node in graph.node)), "nodes": {n.name: n.op for n in graph.node},
-            "order": [node.name for node in graph.node], "size": len(graph.node)}
+            "order": [node.name for node in graph.node], "size": len(graph.node), "producer": graph.versions.producer}
 
 
 def job(task):

@@ -266,6 +266,15 @@ impl Rewrite {
         }
     }
 
+    /// Names a new node, instead of what [`NewNode::named`] said. A number is added if the name is taken.
+    pub fn name_node(&mut self, newcomer: impl Into<Operand>, name: impl Into<Name>) {
+        if let Operand::New(new) = newcomer.into()
+            && let Some(Item::Node(node)) = self.items.get_mut(new.item)
+        {
+            node.name = Some(name.into());
+        }
+    }
+
     /// Sets an attribute of a node of the graph.
     pub fn set_attr(&mut self, node: NodeId, name: &str, value: Attr) {
         self.changes.push(Change::SetAttr { node, name: Name::new(name), value });

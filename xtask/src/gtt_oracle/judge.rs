@@ -77,6 +77,7 @@ pub(crate) struct Row {
 /// What can be said of one result.
 struct Seen<'a> {
     result: &'a Value,
+    other: &'a Value,
     state: String,
     words: String,
     unchanged: bool,
@@ -84,7 +85,12 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn of(result: &'a Value, scenario: &Scenario, unchecked: Option<&str>, declines: &'a [String]) -> Self {
+    fn of(
+        (result, other): (&'a Value, &'a Value),
+        scenario: &Scenario,
+        unchecked: Option<&str>,
+        declines: &'a [String],
+    ) -> Self {
         let unchanged = result["changed"].is_null();
         let (state, words) = match (result["run"].as_str(), unchecked) {
             (_, Some(why)) => ("unchecked", why.to_owned()),
@@ -96,12 +102,13 @@ impl<'a> Seen<'a> {
             (Some("abort" | "hang"), _) => ("invalid", "running it kills the process".to_owned()),
             (_, _) => ("invalid", result["note"].as_str().unwrap_or_default().to_owned()),
         };
-        Self { result, state: state.to_owned(), words, unchanged, declines }
+        Self { result, other, state: state.to_owned(), words, unchanged, declines }
     }
 
     fn refused(result: &'a Value, state: &str, words: &str, declines: &'a [String]) -> Self {
+        let other = result;
         let words = words.trim().to_owned();
-        Self { result, state: state.to_owned(), words, unchanged: false, declines }
+        Self { result, other, state: state.to_owned(), words, unchanged: false, declines }
     }
 
     fn is(&self, wanted: &Wanted) -> bool {
@@ -120,6 +127,9 @@ impl<'a> Seen<'a> {
             Wanted::Declines(words) => self.declines.iter().any(|reason| reason.contains(words)),
             Wanted::Has(count, op) => result() && self.result["ops"][op].as_u64().unwrap_or(0) == *count,
             Wanted::Node(name, op) => node(name).is_some_and(|found| op.as_ref().is_none_or(|op| found == op)),
+            Wanted::Order(names) if names.is_empty() => result() && self.result["order"] == self.other["order"],
+            Wanted::Order(names) => self.result["order"] == serde_json::json!(names),
+            Wanted::Producer(producer) => self.result["producer"].as_u64() == Some(*producer),
             Wanted::NoNode(name) => result() && node(name).is_none(),
         }
     }
@@ -150,7 +160,7 @@ pub(crate) fn judge(scenario: &Scenario, ours: &Ours, found: &Value) -> Row {
     let unchecked = found["unchecked"].as_str();
     let (theirs_found, ours_found) = (&found["theirs"], &found["ours"]);
     let theirs = match theirs_found["state"].as_str() {
-        Some("ok") => Seen::of(theirs_found, scenario, unchecked, &[]),
+        Some("ok") => Seen::of((theirs_found, ours_found), scenario, unchecked, &[]),
         state => Seen::refused(
             theirs_found,
             state.unwrap_or("nothing"),
@@ -160,7 +170,7 @@ pub(crate) fn judge(scenario: &Scenario, ours: &Ours, found: &Value) -> Row {
     };
     let own = match (&ours.died, ours.written) {
         (Some(died), _) => Seen::refused(ours_found, "abort", died, &ours.declines),
-        (None, true) => Seen::of(ours_found, scenario, unchecked, &ours.declines),
+        (None, true) => Seen::of((ours_found, theirs_found), scenario, unchecked, &ours.declines),
         (None, false) => Seen::refused(ours_found, "error", &ours.error, &ours.declines),
     };
     let both_refuse = theirs.state == "error" && own.state == "error";
@@ -179,7 +189,12 @@ pub(crate) fn judge(scenario: &Scenario, ours: &Ours, found: &Value) -> Row {
     };
     // What nobody says otherwise: ours is right.
     let silent = |wanted: &[Wanted]| {
-        !wanted.iter().any(|one| !matches!(one, Wanted::Has(..) | Wanted::Node(..) | Wanted::NoNode(..)))
+        !wanted.iter().any(|one| {
+            !matches!(
+                one,
+                Wanted::Has(..) | Wanted::Node(..) | Wanted::NoNode(..) | Wanted::Producer(_) | Wanted::Order(..)
+            )
+        })
     };
     if silent(&scenario.ours) && matches!(own.state.as_str(), "wrong" | "invalid" | "abort") {
         problems.push(format!("ours is {}: {}", own.state, own.words.trim()));

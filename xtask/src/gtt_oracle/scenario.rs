@@ -86,6 +86,10 @@ pub(crate) enum Wanted {
     Node(String, Option<String>),
     /// No node of this name.
     NoNode(String),
+    /// The version of TensorFlow that the graph says it is from.
+    Producer(u64),
+    /// The nodes in this order; without names, in the order of the other result.
+    Order(Vec<String>),
 }
 
 const KEYS: &str = "transforms, inputs, outputs, feed, within, numerics, producer, attributes, expect, theirs, ours, spec, graph, random";
@@ -251,6 +255,8 @@ fn wanted(text: &str) -> Result<Vec<Wanted>> {
                     Some((name, op)) => Wanted::Node(name.to_owned(), Some(op.to_owned())),
                     None => Wanted::Node(rest.to_owned(), None),
                 },
+                "producer" => Wanted::Producer(rest.parse()?),
+                "order" => Wanted::Order(rest.split_whitespace().map(str::to_owned).collect()),
                 "no-node" => Wanted::NoNode(rest.to_owned()),
                 _ => bail!("`{item}` cannot be expected"),
             })
