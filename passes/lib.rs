@@ -79,6 +79,7 @@ pub mod simplify_transposes;
 pub mod simplify_views;
 pub mod simplify_where;
 pub mod sort_by_execution_order;
+pub mod sparsify_gather;
 pub mod split_gemm;
 pub mod strip_unused_nodes;
 pub mod unroll_loops;
@@ -157,6 +158,7 @@ pub static PASSES: &[&PassInfo] = &[
     &simplify_views::PASS,
     &simplify_where::PASS,
     &sort_by_execution_order::PASS,
+    &sparsify_gather::PASS,
     &split_gemm::PASS,
     &strip_unused_nodes::PASS,
     &unroll_loops::PASS,
