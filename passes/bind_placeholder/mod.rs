@@ -118,6 +118,9 @@ fn bind(cx: &mut PassContext<'_>, node: NodeId, tensor: Tensor) {
     let main = cx.model().main_id();
     let found = cx.graph(main).node(node);
     let (name, rank, result) = (found.name.clone(), found.rank, found.output(0));
+    let ports = cx.graph(main).inputs().iter().filter(|port| Some(port.value) == result);
+    let ports: Vec<_> = ports.map(|port| port.name.clone()).collect();
+    ports.into_iter().for_each(|port| cx.bind_input(port, tensor.clone()));
     let mut editor = cx.edit(main);
     while let Some(index) = editor.graph().inputs().iter().position(|port| Some(port.value) == result) {
         editor.drop_feed(index);

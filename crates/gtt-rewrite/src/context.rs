@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, ValueId, traverse};
+use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, Tensor, ValueId, traverse};
 use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -103,6 +103,7 @@ pub(crate) struct Journal {
     pub(crate) declined: BTreeMap<(&'static str, Cow<'static, str>), Tally>,
     pub(crate) notes: Vec<String>,
     pub(crate) deviation: Option<Deviation>,
+    pub(crate) bound: Vec<(Name, Tensor)>,
     /// The bisect limit kept a rewrite from being made.
     pub(crate) limited: bool,
 }
@@ -258,6 +259,11 @@ impl<'a> PassContext<'a> {
     /// A line for the report that is neither rewrite nor decline, e.g. "12 initializers can no longer be overridden".
     pub fn note(&mut self, line: impl Into<String>) {
         self.session.journal.notes.push(line.into());
+    }
+
+    /// An input is no longer fed: it has this value for good. Whoever compares the models feeds it to the original.
+    pub fn bind_input(&mut self, port: Name, value: Tensor) {
+        self.session.journal.bound.push((port, value));
     }
 
     /// Adds the error of one constant to the step's [`Deviation`].

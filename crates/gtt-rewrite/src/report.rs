@@ -1,6 +1,6 @@
 //! What a run did, as data. Field names are stable; new ones may be added.
 
-use gtt_ir::Model;
+use gtt_ir::{Model, Name, Tensor};
 use serde::Serialize;
 
 use crate::context::{Journal, Tally};
@@ -56,6 +56,9 @@ pub struct StepReport {
     pub notes: Vec<String>,
     /// How far a lossy pass moved elements of constants; the notes say it in words.
     pub deviation: Option<Deviation>,
+    /// Inputs that the pass gave a value for good, by port.
+    #[serde(skip)]
+    pub bound: Vec<(Name, Tensor)>,
 }
 
 impl StepReport {

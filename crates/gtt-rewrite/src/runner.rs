@@ -243,6 +243,7 @@ impl Run<'_, '_, '_> {
             declines: Vec::new(),
             notes: Vec::new(),
             deviation: None,
+            bound: Vec::new(),
         };
         match self.skip_reason(step) {
             Some(reason) => {
@@ -296,6 +297,7 @@ impl Run<'_, '_, '_> {
                 report.rewrites = journal.rewrites();
                 report.declines = journal.declines();
                 report.notes = journal.notes;
+                report.bound = journal.bound;
                 if let Some(deviation) = journal.deviation {
                     report.notes.insert(0, deviation.to_string());
                     report.deviation = Some(deviation);

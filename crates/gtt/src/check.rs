@@ -4,13 +4,14 @@
 //! graph that cannot be lowered is "not checked". What is allowed to differ follows from what the passes promised, not from a
 //! default.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gtt_engine::bench::{BenchOptions, BenchReport};
 use gtt_engine::feeds::{self, FeedOptions};
 use gtt_engine::{Bindings, EngineError, Feeds, InputSpec, ModelFile, Tolerance, Tract, Verdict, Verification};
-use gtt_ir::{Dialect, Model, Name, Type};
+use gtt_ir::{Dialect, Model, Name, Tensor, Type};
 use gtt_lower::LowerOptions;
 use gtt_ops::infer::Types;
 use gtt_rewrite::Numerics;
@@ -148,10 +149,22 @@ impl Checker {
     /// Compares a model with the reference. It must have the same inputs and outputs. If `numerics` is lossy and the options give
     /// no tolerance, the differences are measured ([`Verdict::Measured`]); what was finite must still be.
     pub fn check(&self, model: &Model, numerics: Numerics) -> Result<Verification, Error> {
+        self.check_bound(model, numerics, &[])
+    }
+
+    /// The same for a model in which inputs were given values for good ([`StepReport::bound`](crate::StepReport)): the reference
+    /// gets these values instead of others.
+    pub fn check_bound(
+        &self,
+        model: &Model,
+        numerics: Numerics,
+        bound: &[(Name, Tensor)],
+    ) -> Result<Verification, Error> {
         // What changes values by design is measured, not judged, unless somebody says how far it may go.
         let promised = || tolerance(numerics).unwrap_or(Tolerance::Unlimited);
         let tolerance = self.options.tolerance.unwrap_or_else(promised);
-        if let Some(reason) = self.other_interface(model) {
+        let feeds = self.without(bound);
+        if let Some(reason) = self.other_interface(model, &feeds) {
             return Ok(Verification::not_checked(&self.engine, tolerance, vec![reason]));
         }
         let candidate = match side(model) {
@@ -161,8 +174,9 @@ impl Checker {
         let mut options = gtt_engine::VerifyOptions::new(tolerance);
         options.threads = self.options.threads;
         let mut whole: Option<Verification> = None;
-        for group in self.groups() {
-            let files = self.reference.file(&group[0]).and_then(|a| Ok((a, candidate.file(&group[0])?)));
+        for group in groups(&feeds) {
+            let files = self.reference.file(&group[0], bound);
+            let files = files.and_then(|a| Ok((a, candidate.file(&group[0], &[])?)));
             let part = match files {
                 Ok((a, b)) => gtt_engine::verify::verify(&self.engine, &a, &b, group, &options),
                 Err(reasons) => Verification::not_checked(&self.engine, tolerance, reasons),
@@ -178,11 +192,11 @@ impl Checker {
     }
 
     /// The model does not take the inputs, or has other outputs: there is nothing to compare.
-    fn other_interface(&self, model: &Model) -> Option<String> {
+    fn other_interface(&self, model: &Model, feeds: &[Feeds]) -> Option<String> {
         let graph = model.main();
         if model.dialect == Dialect::Tf {
             let taken = |name: &Name| graph.inputs().iter().any(|port| port.name == *name);
-            let fed = self.feeds.iter().flat_map(|set| &set.tensors).map(|(name, _)| name);
+            let fed = feeds.iter().flat_map(|set| &set.tensors).map(|(name, _)| name);
             let bound = fed.into_iter().find(|name| !taken(name))?;
             return Some(format!("the pipeline gives input `{bound}` a value of its own"));
         }
@@ -199,7 +213,7 @@ impl Checker {
                 let fed = set.tensors.iter().find(|(name, _)| *name == port.name);
                 fed.is_some_and(|(_, tensor)| !gtt_rewrite::contradict(&tensor.ty(), &value.ty))
             };
-            if !self.feeds.iter().all(fits) {
+            if !feeds.iter().all(fits) {
                 return Some(format!("the pipeline changes what input `{}` is", port.name));
             }
         }
@@ -208,33 +222,56 @@ impl Checker {
 
     /// Times the reference against a model, or alone, on the first set of inputs.
     pub fn bench(&self, other: Option<&Model>, budget: Duration) -> Result<BenchReport, Error> {
+        self.bench_bound(other, budget, &[])
+    }
+
+    /// The same against a model in which inputs were given values for good: see [`Checker::check_bound`].
+    pub fn bench_bound(
+        &self,
+        other: Option<&Model>,
+        budget: Duration,
+        bound: &[(Name, Tensor)],
+    ) -> Result<BenchReport, Error> {
         let not_checked = |reasons: Vec<String>| Error::new(ErrorKind::NotChecked, reasons.join("; "));
-        let Some(feeds) = self.feeds.first() else {
+        let feeds = self.without(bound);
+        let Some(feeds) = feeds.first() else {
             return Err(Error::new(ErrorKind::Interface, "there are no inputs to run on"));
         };
-        let mut models = vec![("before".to_owned(), self.reference.file(feeds).map_err(not_checked)?)];
+        let mut models = vec![("before".to_owned(), self.reference.file(feeds, bound).map_err(not_checked)?)];
         if let Some(other) = other {
-            models.push(("after".to_owned(), side(other)?.file(feeds).map_err(not_checked)?));
+            models.push(("after".to_owned(), side(other)?.file(feeds, &[]).map_err(not_checked)?));
         }
         let options = BenchOptions { budget, threads: self.options.threads, ..BenchOptions::default() };
         gtt_engine::bench::bench(&self.engine, &models, &feeds.tensors, &options).map_err(engine_error)
     }
 
-    /// The sets of inputs, in runs of equal shapes.
-    fn groups(&self) -> impl Iterator<Item = &[Feeds]> {
-        let shapes = |set: &Feeds| set.tensors.iter().map(|(_, tensor)| tensor.shape().to_vec()).collect::<Vec<_>>();
-        self.feeds.chunk_by(move |a, b| shapes(a) == shapes(b))
+    /// The sets of inputs without those that have a value for good.
+    fn without(&self, bound: &[(Name, Tensor)]) -> Cow<'_, [Feeds]> {
+        if bound.is_empty() {
+            return Cow::Borrowed(&self.feeds);
+        }
+        let mut feeds = self.feeds.clone();
+        for set in &mut feeds {
+            set.tensors.retain(|(name, _)| bound.iter().all(|(port, _)| port != name));
+        }
+        Cow::Owned(feeds)
     }
+}
+
+/// Sets of inputs, in runs of equal shapes.
+fn groups(feeds: &[Feeds]) -> impl Iterator<Item = &[Feeds]> {
+    let shapes = |set: &Feeds| set.tensors.iter().map(|(_, tensor)| tensor.shape().to_vec()).collect::<Vec<_>>();
+    feeds.chunk_by(move |a, b| shapes(a) == shapes(b))
 }
 
 impl Side {
     /// What the engine loads for inputs of these shapes; `Err` has the reasons why there is nothing.
-    fn file(&self, feeds: &Feeds) -> Result<ModelFile, Vec<String>> {
+    fn file(&self, feeds: &Feeds, bound: &[(Name, Tensor)]) -> Result<ModelFile, Vec<String>> {
         match self {
             Side::File(file) => Ok(file.clone()),
             Side::Lowered(model) => {
                 let input_types = feeds.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.ty())).collect();
-                let options = LowerOptions { input_types, ..LowerOptions::default() };
+                let options = LowerOptions { input_types, fixed: bound.to_vec(), ..LowerOptions::default() };
                 let lowered = gtt_lower::lower(model, &options)
                     .map_err(|refusal| refusal.reasons.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 onnx_file(&lowered).map_err(|error| vec![error.to_string()])
@@ -370,7 +407,12 @@ impl Optimized {
 
     /// Runs the model before and after, and says what came out.
     pub fn check(&self, options: &VerifyOptions) -> Result<Verification, Error> {
-        Checker::new(&self.source, options)?.check(&self.model, self.report.numerics)
+        Checker::new(&self.source, options)?.check_bound(&self.model, self.report.numerics, &self.bound_inputs())
+    }
+
+    /// Inputs that passes gave a value for good, by port.
+    pub fn bound_inputs(&self) -> Vec<(Name, Tensor)> {
+        self.report.steps.iter().flat_map(|step| step.bound.iter().cloned()).collect()
     }
 
     /// The result of [`Optimized::verify`].

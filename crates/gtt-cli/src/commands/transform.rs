@@ -90,6 +90,7 @@ fn optimize(
     let each = checker.filter(|_| args.verify_each);
     let (mut first_changed, mut failure) = (None, None);
     let mut numerics = gtt::Numerics::Exact;
+    let mut bound = Vec::new();
     let mut observe = |event: Event<'_>| -> anyhow::Result<()> {
         let (index, step, model, report) = match event {
             Event::After { index, step, model, report } => (index, step, model, report),
@@ -103,13 +104,14 @@ fn optimize(
             return Ok(());
         }
         numerics = numerics.and(step.numerics());
+        bound.extend(report.bound.iter().cloned());
         if let Some(folder) = &args.dump_dir {
             dump(folder, index + 1, step.info.name, model)?;
         }
         if let Some(checker) = each.filter(|_| first_changed.is_none()) {
             progress.say(&format!("checking after {step}"));
             // The reference is the original: all steps so far may have added to the difference.
-            if checker.check(model, numerics)?.verdict == Verdict::Different {
+            if checker.check_bound(model, numerics, &bound)?.verdict == Verdict::Different {
                 first_changed = Some(step.to_string());
             }
         }
@@ -169,12 +171,13 @@ pub(crate) fn examine(
     progress: &Progress,
 ) -> anyhow::Result<(Option<Verification>, Option<BenchReport>)> {
     progress.say("running both models");
-    let verification = checker.check(optimized.model(), optimized.report().numerics)?;
+    let bound = optimized.bound_inputs();
+    let verification = checker.check_bound(optimized.model(), optimized.report().numerics, &bound)?;
     if no_bench || !matches!(verification.verdict, Verdict::Equal | Verdict::Measured) {
         return Ok((Some(verification), None));
     }
     progress.say("timing both models");
-    let bench = match checker.bench(Some(optimized.model()), BENCH) {
+    let bench = match checker.bench_bound(Some(optimized.model()), BENCH, &bound) {
         Ok(bench) => Some(bench),
         Err(error) => {
             output::warn(&format!("no timing: {error}"));
