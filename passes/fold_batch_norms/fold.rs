@@ -176,6 +176,11 @@ pub(crate) fn bias_add(cx: &RuleContext<'_>, product: &Product, x: Operand, bias
     let convolution = cx.node(product.node);
     let node = NewNode::new(Op::tf("BiasAdd")).input(x).input(bias).attr("T", Attr::DType(product.dtype));
     match convolution.attr("data_format") {
+        // There is no name of its own for five axes.
+        Some(_) if product.rank == Some(5) => {
+            let format = if product.axis == ChannelAxis::Second { "NCHW" } else { "NHWC" };
+            node.attr("data_format", Attr::Str(format.into()))
+        }
         Some(format) => node.attr("data_format", format.clone()),
         None if product.axis == ChannelAxis::Second => node.attr("data_format", Attr::Str("NCHW".into())),
         None => node,

@@ -13,6 +13,7 @@ pub(crate) mod norm;
 mod place;
 pub(crate) mod product;
 mod scaled;
+mod tensorflow;
 mod weights;
 
 use affine::Elementwise;

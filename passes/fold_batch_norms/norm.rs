@@ -21,6 +21,8 @@ pub(crate) struct Norm {
     mean: ValueId,
     variance: ValueId,
     epsilon: f32,
+    /// The rank that it is for, if only one.
+    rank: Option<usize>,
 }
 
 impl Norm {
@@ -43,6 +45,7 @@ impl Norm {
                 mean: view.mean,
                 variance: view.var,
                 epsilon: view.epsilon,
+                rank: None,
             });
         }
         if node.op.is_tf("BatchNormWithGlobalNormalization") {
@@ -56,13 +59,13 @@ impl Norm {
                 mean: view.m,
                 variance: view.v,
                 epsilon: view.variance_epsilon,
+                rank: Some(4),
             });
         }
         require!(["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"].iter().any(|op| node.op.is_tf(op)));
         let view = tf::FusedBatchNorm::of(node).ok_or(NOT_UNDERSTOOD)?;
         require!(!view.is_training, "the normalisation is in training mode");
         require!(unread(&view.statistics), "a result other than the first is read");
-        require!(!view.volumetric, "the product is not understood");
         Ok(Self {
             x: view.x,
             y: view.y.ok_or(Decline::NotMine)?,
@@ -75,6 +78,7 @@ impl Norm {
             mean: view.mean,
             variance: view.variance,
             epsilon: view.epsilon,
+            rank: Some(if view.volumetric { 5 } else { 4 }),
         })
     }
 
@@ -84,6 +88,7 @@ impl Norm {
             ChannelAxis::Second => place.index() == Some(1),
             ChannelAxis::Last => place.is_last(),
         };
+        let same = same && (self.rank.is_none() || self.rank == place.rank);
         require!(same, "the normalisation runs along another axis than the channels");
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Convolutions and matrix products with constant weights, of both dialects.
 
 use gtt_ir::{DType, Dialect, NodeId, Tensor, Use, ValueId};
-use gtt_ops::views::{onnx, tf};
+use gtt_ops::views::onnx;
 use gtt_rewrite::{Decline, NewNode, Rewrite, RuleContext, require};
 
 use super::place::{Channels, Place};
+use super::tensorflow;
 use super::weights::Layout;
 
 /// Where the channels of a product's result are.
@@ -43,7 +44,7 @@ pub(crate) struct Product {
     pub(crate) rank: Option<usize>,
     /// How the weights run over the channels of the result.
     pub(crate) layout: Layout,
-    /// Number of channels of the operand, and how the weights run over them; not known for TensorFlow.
+    /// Number of channels of the operand, and how the weights run over them, if known.
     pub(crate) inputs: Option<(usize, Layout)>,
     /// Factor of the product (ONNX `Gemm`).
     pub(crate) alpha: f32,
@@ -72,7 +73,9 @@ impl Product {
                 _ => return Err(Decline::NotMine),
             },
             Dialect::Tf => match node.op.name.as_str() {
-                "Conv2D" | "DepthwiseConv2dNative" | "MatMul" => Self::tf(cx, id, value),
+                "BatchMatMulV2" | "Conv2D" | "Conv2DBackpropInput" | "Conv3D" | "DepthwiseConv2dNative" | "MatMul" => {
+                    tensorflow::product(cx, id, value)
+                }
                 _ => return Err(Decline::NotMine),
             },
             _ => return Err(Decline::NotMine),
@@ -134,35 +137,14 @@ impl Product {
         Ok(Self { rank, inputs, ..Self::new(node, result, view.b, weights, channels, layout) })
     }
 
-    fn tf(cx: &RuleContext<'_>, id: NodeId, result: ValueId) -> Result<Self, Decline> {
-        let node = cx.node(id);
-        let axis_of = |format: tf::DataFormat| match format {
-            tf::DataFormat::ChannelsLast => ChannelAxis::Last,
-            tf::DataFormat::ChannelsFirst => ChannelAxis::Second,
-        };
-        let conv_shape = |weights: &Tensor| <[usize; 4]>::try_from(weights.shape()).map_err(|_| NOT_UNDERSTOOD);
-        if let Some(view) = tf::Conv2D::of(node) {
-            let weights = weights(cx, view.filter)?;
-            let [height, width, inputs, channels] = conv_shape(weights)?;
-            let layout = vec![(height * width * inputs, false), (channels, true)];
-            let product = Self::new(id, result, view.filter, weights, channels, layout);
-            return Ok(Self { bias: Bias::Separate, axis: axis_of(view.data_format), rank: Some(4), ..product });
-        }
-        if let Some(view) = tf::DepthwiseConv2dNative::of(node) {
-            let weights = weights(cx, view.filter)?;
-            let [height, width, inputs, multiplier] = conv_shape(weights)?;
-            let layout = vec![(height * width, false), (inputs * multiplier, true)];
-            let product = Self::new(id, result, view.filter, weights, inputs * multiplier, layout);
-            return Ok(Self { bias: Bias::Separate, axis: axis_of(view.data_format), rank: Some(4), ..product });
-        }
-        let view = tf::MatMul::of(node).ok_or(NOT_UNDERSTOOD)?;
-        let weights = weights(cx, view.b)?;
-        let (channels, layout) = matrix_layout(weights, view.transpose_b)?;
-        let product = Self::new(id, result, view.b, weights, channels, layout);
-        Ok(Self { bias: Bias::Separate, rank: Some(2), ..product })
-    }
-
-    fn new(node: NodeId, result: ValueId, id: ValueId, weights: &Tensor, channels: usize, layout: Layout) -> Self {
+    pub(super) fn new(
+        node: NodeId,
+        result: ValueId,
+        id: ValueId,
+        weights: &Tensor,
+        channels: usize,
+        layout: Layout,
+    ) -> Self {
         let dtype = weights.dtype();
         let (bias, axis, rank) = (Bias::Nowhere, ChannelAxis::Last, None);
         Self { node, result, weights: id, bias, dtype, channels, axis, rank, layout, inputs: None, alpha: 1.0 }
@@ -208,15 +190,16 @@ impl Product {
     }
 }
 
-const NOT_UNDERSTOOD: Decline = Decline::Because(std::borrow::Cow::Borrowed("the product is not understood"));
+pub(super) const NOT_UNDERSTOOD: Decline =
+    Decline::Because(std::borrow::Cow::Borrowed("the product is not understood"));
 
-fn weights<'a>(cx: &RuleContext<'a>, value: ValueId) -> Result<&'a Tensor, Decline> {
+pub(super) fn weights<'a>(cx: &RuleContext<'a>, value: ValueId) -> Result<&'a Tensor, Decline> {
     let weights = cx.tensor(value).ok_or(Decline::because("the weights are not constant"))?;
     require!(!weights.is_empty(), "the product is not understood");
     Ok(weights)
 }
 
-fn matrix_layout(weights: &Tensor, transposed: bool) -> Result<(usize, Layout), Decline> {
+pub(super) fn matrix_layout(weights: &Tensor, transposed: bool) -> Result<(usize, Layout), Decline> {
     let &[rows, columns] = weights.shape() else { return Err(Decline::because("the weights are not a matrix")) };
     if transposed {
         Ok((rows, vec![(rows, true), (columns, false)]))

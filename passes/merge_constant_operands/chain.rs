@@ -1,7 +1,8 @@
 //! Two ops in a row that each have one constant operand.
 
-use gtt_ir::{DType, NodeId, Op, Tensor, ValueId};
+use gtt_ir::{DType, Dialect, NodeId, Op, Tensor, ValueId};
 use gtt_ops::views::onnx::Elementwise;
+use gtt_ops::views::tf;
 use gtt_rewrite::{Decline, NewNode, Rewrite, Rule, RuleContext, require};
 
 use super::combine::{self, Operation};
@@ -32,14 +33,28 @@ enum Kind {
 impl Link {
     fn of(cx: &RuleContext<'_>, id: NodeId) -> Option<Self> {
         let node = cx.node(id);
+        if cx.dialect() == Dialect::Tf {
+            let op = match node.op.name.as_str() {
+                "Add" | "AddV2" => "Add",
+                "RealDiv" => "Div",
+                op @ ("Sub" | "Mul" | "Neg") => op,
+                _ => return None,
+            };
+            let view = tf::Elementwise::of(node)?;
+            return Self::with(cx, op, &view.operands, view.y?);
+        }
         if !matches!(node.op.name.as_str(), "Add" | "Sub" | "Mul" | "Div" | "Neg") || cx.opset() < 7 {
             return None;
         }
         let view = Elementwise::of(node, cx.opset())?;
-        let y = view.y?;
+        Self::with(cx, node.op.name.as_str(), &view.operands, view.y?)
+    }
+
+    /// `op` is ONNX's name.
+    fn with(cx: &RuleContext<'_>, op: &str, operands: &[ValueId], y: ValueId) -> Option<Self> {
         let is_constant = |value: ValueId| cx.tensor(value).is_some();
         let link = |x, constant, kind, negates| Some(Self { x, y, negates, constant, kind });
-        match (node.op.name.as_str(), view.operands.as_slice()) {
+        match (op, operands) {
             ("Neg", &[x]) => link(x, None, Kind::Sign, true),
             (_, &[a, b]) if is_constant(a) && is_constant(b) => None,
             ("Add", &[a, b]) if is_constant(b) => link(a, Some(b), Kind::Plus, false),
@@ -92,6 +107,16 @@ fn merged(
     Ok(combined)
 }
 
+/// An op by ONNX's name.
+fn named(cx: &RuleContext<'_>, op: &str) -> Op {
+    match (cx.dialect(), op) {
+        (Dialect::Tf, "Add") => Op::tf("AddV2"),
+        (Dialect::Tf, "Div") => Op::tf("RealDiv"),
+        (Dialect::Tf, op) => Op::tf(op),
+        (_, op) => Op::onnx(op),
+    }
+}
+
 fn finish(
     cx: &RuleContext<'_>,
     id: NodeId,
@@ -104,7 +129,7 @@ fn finish(
     let mut rewrite = Rewrite::new();
     let constant = rewrite.constant(constant);
     let operands = if first { [constant, x.into()] } else { [x.into(), constant] };
-    let node = rewrite.node(NewNode::like(id, cx.node(id)).op(Op::onnx(op)).inputs(operands));
+    let node = rewrite.node(NewNode::like(id, cx.node(id)).op(named(cx, op)).inputs(operands));
     rewrite.replace(link.y, node);
     rewrite
 }
@@ -118,7 +143,7 @@ impl Rule for AddendOfAddend {
     }
 
     fn ops(&self) -> &'static [&'static str] {
-        &["Add", "Sub", "Neg"]
+        &["Add", "AddV2", "Sub", "Neg"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
@@ -141,7 +166,7 @@ impl Rule for FactorOfFactor {
     }
 
     fn ops(&self) -> &'static [&'static str] {
-        &["Mul", "Div", "Neg"]
+        &["Mul", "Div", "RealDiv", "Neg"]
     }
 
     fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
@@ -163,5 +188,54 @@ impl Rule for FactorOfFactor {
         };
         let constant = merged(cx, a, b, operation)?;
         Ok(finish(cx, id, &outer, op, inner.x, constant, false))
+    }
+}
+
+/// `(x * a + b) * c` as `x * (a c) + b c`, in TensorFlow, where images are normalised so.
+pub(super) struct FactorOfSum;
+
+impl Rule for FactorOfSum {
+    fn name(&self) -> &'static str {
+        "factor_of_sum"
+    }
+
+    fn ops(&self) -> &'static [&'static str] {
+        &["Mul", "RealDiv"]
+    }
+
+    fn apply(&self, cx: &RuleContext<'_>, id: NodeId) -> Result<Rewrite, Decline> {
+        require!(cx.dialect() == Dialect::Tf);
+        let link = |id| Link::of(cx, id).ok_or(Decline::NotMine);
+        let behind = |value| Ok(cx.def(value).ok_or(Decline::NotMine)?.0);
+        let outer = link(id)?;
+        let sum = link(behind(outer.x)?)?;
+        let inner_id = behind(sum.x)?;
+        let inner = link(inner_id)?;
+        require!(outer.is_multiplicative() && sum.is_additive() && inner.is_multiplicative());
+        require!(!sum.negates && !inner.negates && !outer.negates);
+        let alone = [sum.y, inner.y].into_iter().all(|value| cx.only_reader(value).is_some());
+        require!(alone, "the inner result is used elsewhere");
+        let operation = |kind| if kind == Kind::Over { Operation::Quotient } else { Operation::Product };
+        let addend =
+            merged(cx, (sum.constant, sum.kind == Kind::Minus), (outer.constant, false), operation(outer.kind))?;
+        let (op, factor) = match (inner.kind, outer.kind) {
+            (Kind::Times, kind) => {
+                ("Mul", merged(cx, (inner.constant, false), (outer.constant, false), operation(kind))?)
+            }
+            (_, Kind::Times) => {
+                ("Mul", merged(cx, (outer.constant, false), (inner.constant, false), Operation::Quotient)?)
+            }
+            _ => ("Div", merged(cx, (inner.constant, false), (outer.constant, false), Operation::Product)?),
+        };
+        let mut rewrite = Rewrite::new();
+        let factor = rewrite.constant(factor);
+        let scaled = NewNode::like(inner_id, cx.node(inner_id)).op(named(cx, op)).inputs([inner.x.into(), factor]);
+        let scaled = rewrite.node(scaled);
+        rewrite.keep_name_of(scaled, inner.y);
+        let addend = rewrite.constant(addend);
+        let total = NewNode::like(id, cx.node(id)).op(named(cx, "Add")).inputs([scaled.into(), addend]);
+        let total = rewrite.node(total);
+        rewrite.replace(outer.y, total);
+        Ok(rewrite)
     }
 }

@@ -10,7 +10,6 @@ mod reciprocal;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_consecutive_mul", "div_mul_fusion", "reciprocal_fusion"],
-    dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "merge_constant_operands",
@@ -28,6 +27,9 @@ struct MergeConstantOperands;
 
 impl Pass for MergeConstantOperands {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            return apply_rules(cx, &[&chain::AddendOfAddend, &chain::FactorOfFactor, &chain::FactorOfSum]);
+        }
         apply_rules(cx, &[&chain::AddendOfAddend, &chain::FactorOfFactor, &reciprocal::Reciprocals])
     }
 }

@@ -21,6 +21,12 @@ pub(super) fn check(cx: &PassContext<'_>, graph: GraphId, id: NodeId, free: &Unc
     }
     require!(!within.kept().contains(&id), "the node is a target");
     require!(node.outputs.len() <= node.inputs.len(), "a result has no operand");
+    let splits = |value| {
+        let source = within.def_node(value).map(|source| &within.node(source).op);
+        source.is_some_and(|op| op.is_tf("Switch") || op.is_tf("RefSwitch"))
+    };
+    let waits = !node.control_uses.is_empty() && node.operands().any(splits);
+    require!(!waits, "who waits for the node runs only where a branch is taken");
     require!(node.inputs.len() == 1 || free.node(graph, id), "the operands may come under different conditions");
     Ok(())
 }

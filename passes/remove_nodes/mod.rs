@@ -104,6 +104,12 @@ fn check(cx: &PassContext<'_>, id: GraphId, node_id: NodeId) -> Result<ValueId, 
     require!(node.results().all(|value| !is_feed(value)), "the node is a public input");
     require!(!graph.kept().contains(&node_id), "the node is a target");
     require!(operand_is_another(graph, node_id, operand), "the node reads itself");
+    // A `Switch` has run whichever of its results comes.
+    let splits = graph.def_node(operand).is_some_and(|source| {
+        let op = &graph.node(source).op;
+        op.is_tf("Switch") || op.is_tf("RefSwitch")
+    });
+    require!(!splits || node.control_uses.is_empty(), "who waits for the node runs only where a branch is taken");
     if node.op.is_onnx("Dropout") {
         require!(!trains(cx, id, node), "the dropout is in training mode");
     }

@@ -56,6 +56,17 @@ impl EffectsBehind {
     }
 }
 
+/// Nodes have the node that computes the value as control input.
+fn is_waited_for(graph: &Graph, value: ValueId) -> bool {
+    graph.def_node(value).is_some_and(|node| !graph.node(node).control_uses.is_empty())
+}
+
+/// The value comes only under a condition that the node which computes it decides.
+fn is_split(graph: &Graph, value: ValueId) -> bool {
+    let op = graph.def_node(value).map(|node| &graph.node(node).op);
+    op.is_some_and(|op| op.is_tf("Switch") || op.is_tf("RefSwitch"))
+}
+
 fn reads(rewrite: &Rewrite, value: ValueId) -> bool {
     let reads = |item: &Item| matches!(item, Item::Node(node) if node.inputs.contains(&Operand::Old(value)));
     rewrite.items.iter().any(reads)
@@ -94,6 +105,13 @@ pub(crate) fn plan(
             Change::Replace { old, new } => {
                 if is_fed(graph, *old) && !reads(rewrite, *old) {
                     return Err(Decline::because("the value is fed from outside"));
+                }
+                if let Operand::Old(new) = new
+                    && is_waited_for(graph, *old)
+                    && is_split(graph, *new)
+                {
+                    // A `Switch` has run whichever of its results comes.
+                    return Err(Decline::because("who waits for it runs only where a branch is taken"));
                 }
                 replaced.insert(*old, *new);
                 work.extend(graph.def_node(*old));

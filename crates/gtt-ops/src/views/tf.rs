@@ -2,6 +2,7 @@
 
 mod layout;
 mod plain;
+mod products;
 
 use gtt_ir::{DType, Name, Node, ValueId};
 use smallvec::SmallVec;
@@ -10,6 +11,7 @@ use super::Reader;
 pub use super::onnx::BinaryKind;
 pub use layout::{ExpandDims, Reduce, Squeeze, Transpose};
 pub use plain::{Cast, Elementwise, Select};
+pub use products::{BatchMatMul, Conv2DBackpropInput, Conv3D};
 
 /// Where the channels are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
