@@ -50,6 +50,7 @@ pub mod quantize_nodes;
 pub mod quantize_weights;
 pub mod remove_attribute;
 pub mod remove_control_dependencies;
+pub mod remove_default_attributes;
 pub mod remove_device;
 pub mod remove_dropout;
 pub mod remove_nodes;
@@ -129,6 +130,7 @@ pub static PASSES: &[&PassInfo] = &[
     &quantize_weights::PASS,
     &remove_attribute::PASS,
     &remove_control_dependencies::PASS,
+    &remove_default_attributes::PASS,
     &remove_device::PASS,
     &remove_dropout::PASS,
     &remove_nodes::PASS,
@@ -195,15 +197,16 @@ pub static PRESETS: &[Preset] = &[
         name: "tf-default",
         summary: "@default for TensorFlow graphs, for inference: checks (Assert, CheckNumerics) go; does nothing to others",
         // Branches and control edges first: what they hold on to cannot be folded. Weights stay apart until norms are folded.
-        pipeline: "remove_attribute(attribute_name=_class) inline_functions \
-                   fixpoint{ inline_constant_branches remove_control_dependencies fold_constants \
+        pipeline: "remove_attribute(attribute_name=_class) \
+                   fixpoint{ inline_functions inline_constant_branches remove_control_dependencies fold_constants \
                    remove_nodes(op=Identity, op=IdentityN, op=StopGradient, op=PreventGradient, op=Snapshot, op=CheckNumerics) \
                    simplify_casts simplify_arithmetic simplify_where merge_clips simplify_reductions \
                    simplify_shape_computations simplify_views strip_unused_nodes \
                    merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
                    fold_batch_norms fold_old_batch_norms fuse_pad_and_conv(fused_op=false) \
-                   fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_clips simplify_reductions \
-                   simplify_shape_computations simplify_views strip_unused_nodes merge_duplicate_nodes }",
+                   fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_constant_operands merge_clips \
+                   simplify_reductions simplify_shape_computations simplify_views strip_unused_nodes merge_duplicate_nodes } \
+                   remove_default_attributes",
         dialect: Some(Dialect::Tf),
     },
     Preset {

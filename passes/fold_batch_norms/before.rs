@@ -1,15 +1,19 @@
-//! Scales and offsets in front of a product, channel by channel of its operand: `W (x * scale + offset)`. ONNX only.
+//! Scales and offsets in front of a product, channel by channel of its operand: `W (x * scale + offset)`.
 
-use gtt_ir::{Dialect, Dim, NodeId, ValueId};
+use gtt_ir::{Dialect, Dim, Domain, NodeId, Op, ValueId};
 use gtt_ops::views::onnx::{AutoPad, Conv};
+use gtt_ops::views::tf;
 use gtt_rewrite::{Decline, NewNode, Rewrite, Rule, RuleContext, require};
 
 use super::affine::{Affine, Elementwise};
 use super::fold::{own_bias, with_bias};
 use super::norm::Norm;
 use super::place::{Channels, Place};
-use super::product::{Bias, Product};
+use super::product::{Bias, ChannelAxis, Product};
 use super::weights::{Layout, contracted};
+
+/// Products of both dialects.
+const PRODUCTS: &[&str] = &["Conv", "ConvTranspose", "Gemm", "MatMul", "Conv2D", "DepthwiseConv2dNative"];
 
 /// A whole normalisation op in front of a product.
 pub(super) struct BatchNormProduct;
@@ -20,11 +24,11 @@ impl Rule for BatchNormProduct {
     }
 
     fn ops(&self) -> &'static [&'static str] {
-        &["Conv", "ConvTranspose", "Gemm", "MatMul", "Conv2D", "DepthwiseConv2dNative"]
+        PRODUCTS
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
-        let (id, x) = operand(cx, node, &["BatchNormalization"])?;
+        let (id, x) = operand(cx, node, NORMS)?;
         let fed = Fed::of(cx, node)?;
         let norm = Norm::of(cx, id)?;
         norm.fits(fed.place)?;
@@ -42,11 +46,11 @@ impl Rule for ScaleOffsetProduct {
     }
 
     fn ops(&self) -> &'static [&'static str] {
-        &["Conv", "ConvTranspose", "Gemm", "MatMul", "Conv2D", "DepthwiseConv2dNative"]
+        PRODUCTS
     }
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
-        let (id, x) = operand(cx, node, &["Mul", "Div", "Add", "Sub"])?;
+        let (id, x) = operand(cx, node, &["Mul", "Div", "RealDiv", "Add", "AddV2", "Sub"])?;
         let head = Elementwise::of(cx, id)?;
         let fed = Fed::of(cx, node)?;
         let elements = fed.place.per_channel(&head.constant, fed.product.dtype, fed.channels)?;
@@ -57,18 +61,26 @@ impl Rule for ScaleOffsetProduct {
         };
         require!(head.constant.rank() == 0 || kept() == Some(true), "the constant may broadcast the operand");
         let affine = head.map(elements)?;
+        if fed.product.bias == Bias::Separate && affine.offset.is_some() {
+            // The addition would only move from one side to the other, unless another one waits there.
+            let reader = cx.only_reader(fed.product.result).ok_or(Decline::NotMine)?;
+            require!(Elementwise::of(cx, reader).is_ok_and(|next| next.is_offset()));
+        }
         fed.rewrite(cx, x, head.x, &affine)
     }
 }
 
+const NORMS: &[&str] = &["BatchNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"];
+
 /// What computes the first operand of a node that may be a product, if it is one of these ops; and that operand.
 fn operand(cx: &RuleContext<'_>, node: NodeId, ops: &[&str]) -> Result<(NodeId, ValueId), Decline> {
-    require!(cx.dialect() == Dialect::Onnx);
     let product = &cx.node(node).op;
-    require!(["Conv", "ConvTranspose", "Gemm", "MatMul"].iter().any(|op| product.is_onnx(op)));
+    let domain = if cx.dialect() == Dialect::Tf { Domain::TF } else { Domain::ONNX };
+    let is_one_of = |op: &Op, names: &[&str]| op.domain == domain && names.contains(&op.name.as_str());
+    require!(is_one_of(product, PRODUCTS));
     let x = cx.node(node).input(0).ok_or(Decline::NotMine)?;
     let (id, found) = cx.def(x).ok_or(Decline::NotMine)?;
-    require!(ops.iter().any(|op| found.op.is_onnx(op)));
+    require!(is_one_of(&found.op, ops));
     Ok((id, x))
 }
 
@@ -90,6 +102,7 @@ impl Fed {
                 Channels::At(usize::from(!transposed))
             }
             Bias::Nowhere => Channels::Last,
+            Bias::Separate if product.axis == ChannelAxis::Last => Channels::Last,
             Bias::Vector(_) | Bias::Separate => Channels::At(1),
         };
         let place = Place { rank: product.rank, channels: axis };
@@ -131,8 +144,19 @@ impl Fed {
                 require!(whole, "at the border the product sees no offset");
             }
             Bias::Gemm(..) => {}
+            Bias::Separate => {
+                let node = cx.node(product.node);
+                let padding = tf::Conv2D::of(node).map(|view| view.padding);
+                let padding = padding.or_else(|| Some(tf::DepthwiseConv2dNative::of(node)?.padding));
+                let whole = match padding {
+                    None | Some(tf::Padding::Valid) => true,
+                    Some(tf::Padding::Same) => false,
+                    Some(tf::Padding::Explicit(pads)) => pads.iter().all(|&amount| amount == 0),
+                };
+                require!(whole, "at the border the product sees no offset");
+            }
             // The addition would only move from one side to the other.
-            Bias::Separate | Bias::Nowhere => return Err(Decline::NotMine),
+            Bias::Nowhere => return Err(Decline::NotMine),
         }
         let weights = cx.tensor(product.weights).ok_or(Decline::NotMine)?;
         let sums = contracted(weights, &product.layout, &self.layout, offset, product.channels)?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::NodeId;
+use gtt_ops::views::onnx::BinaryKind;
 use gtt_rewrite::{
     ArgError, Args, Decline, Error, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
     require,
@@ -112,6 +113,14 @@ impl Rule for ProductScaleOffset {
             }
         }
         let affine = head.affine(product, biased.place)?;
+        let vector = cx.tensor(head.operand).is_some_and(|tensor| tensor.rank() == 1);
+        if product.bias == Bias::Separate && biased.bias.is_none() && head.kind == BinaryKind::Add && vector {
+            // Only the op becomes another one.
+            let mut rewrite = Rewrite::new();
+            let sum = rewrite.node(fold::bias_add(cx, product, head.x.into(), head.operand.into()));
+            rewrite.replace(head.y, sum);
+            return Ok(rewrite);
+        }
         biased.rewrite(cx, &affine, head.x, head.y)
     }
 }

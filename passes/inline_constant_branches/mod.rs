@@ -3,6 +3,7 @@
 use gtt_ir::{Attr, Dialect, GraphId, Model, NodeId, ValueId};
 use gtt_rewrite::{ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Scope, constant_tensor, require};
 
+mod call;
 mod switch;
 
 use crate::support::inline::{Bindings, Copying, Mark, NamesOnce, replace_node, until_settled};
@@ -30,7 +31,10 @@ struct InlineConstantBranches;
 impl Pass for InlineConstantBranches {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         if cx.dialect() == Dialect::Tf {
-            cx.graphs().into_iter().for_each(|graph| switch::resolve(cx, graph));
+            for graph in cx.graphs() {
+                call::resolve(cx, graph);
+                switch::resolve(cx, graph);
+            }
             return Ok(());
         }
         until_settled(cx, visit);

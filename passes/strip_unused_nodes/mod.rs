@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{Attr, DType, Def, Dialect, GraphId, NodeSpec, Op, Shape, Site, ValueId, traverse};
+use gtt_ir::{Attr, DType, Def, Dialect, GraphId, Node, NodeId, NodeSpec, Op, Shape, Site, ValueId, traverse};
+use gtt_ops::Effects;
 use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, require};
 use rustc_hash::FxHashSet;
 
@@ -128,7 +129,12 @@ fn sweep(cx: &mut PassContext<'_>, id: GraphId) {
     let model = cx.model();
     let graph = model.graph(id);
     let ports = graph.outputs().iter().chain(graph.inputs()).map(|port| port.value);
-    let needed = traverse::reachable(model, graph, ports, graph.kept().iter().copied(), |_| false);
+    // What has effects in a TensorFlow function runs with it, whatever its results need.
+    let is_body = model.dialect == Dialect::Tf && id != model.main_id();
+    let runs = |node: &Node| is_body && gtt_ops::info(&node.op).effects == Effects::Stateful;
+    let targets = graph.nodes().filter(|(_, node)| runs(node)).map(|(id, _)| id);
+    let targets: Vec<NodeId> = graph.kept().iter().copied().chain(targets).collect();
+    let needed = traverse::reachable(model, graph, ports, targets, |_| false);
     // Readers before what they read, as far as there is such an order.
     let mut order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
     order.retain(|&node| !needed.node(node));

@@ -136,10 +136,11 @@ impl<'a> PassContext<'a> {
         let main = self.model.main_id();
         match self.scope {
             Scope::Main => vec![main],
-            Scope::Nested => self.model.nested(main),
-            Scope::WithFunctions => {
+            // What ONNX nests are functions in TensorFlow.
+            Scope::Nested if self.model.dialect != Dialect::Tf => self.model.nested(main),
+            Scope::Nested | Scope::WithFunctions => {
                 let mut graphs = self.model.nested(main);
-                for function in &self.model.functions {
+                for function in self.model.functions.iter().filter(|function| function.opaque.is_none()) {
                     graphs.extend(self.model.nested(function.graph));
                 }
                 graphs

@@ -167,7 +167,7 @@ impl Kind {
 pub enum Scope {
     /// The main graph.
     Main,
-    /// The main graph and the subgraphs nested in its nodes.
+    /// The main graph and the subgraphs nested in its nodes. TensorFlow: the bodies of functions.
     Nested,
     /// The same, and the bodies of functions.
     WithFunctions,

@@ -14,6 +14,10 @@ pub(crate) fn settle(model: &mut Model) -> bool {
     let mut renamed = BTreeMap::new();
     let graphs: Vec<GraphId> = model.graphs().map(|(id, _)| id).collect();
     for id in graphs {
+        if model.dialect == Dialect::Tf && id != model.main_id() {
+            // Functions say what their results are called.
+            continue;
+        }
         let graph = model.graph(id);
         let ports = graph.inputs().iter().chain(graph.outputs());
         let ports: Vec<(Name, ValueId)> = ports.map(|port| (port.name.clone(), port.value)).collect();

@@ -21,7 +21,8 @@ pub(super) struct Driver<'a, 'm> {
 }
 
 impl<'m> Driver<'_, 'm> {
-    /// Infers the main graph and what is nested in it. Function bodies and whatever else there is keep their declared types.
+    /// Infers the main graph and what is nested in it, and TensorFlow's functions from what they declare of their arguments. ONNX's
+    /// functions and whatever else there is keep their declared types.
     pub(super) fn run(&mut self) {
         for (id, graph) in self.model.graphs() {
             let mut table = Table::new(graph.value_bound());
@@ -31,6 +32,11 @@ impl<'m> Driver<'_, 'm> {
             self.types.graphs.insert(id, table);
         }
         self.graph(self.model.main_id(), 0);
+        if self.model.dialect == Dialect::Tf {
+            for function in &self.model.functions {
+                self.graph(function.graph, 1);
+            }
+        }
     }
 
     fn graph(&mut self, id: GraphId, depth: usize) {

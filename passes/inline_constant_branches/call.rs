@@ -1,0 +1,106 @@
+//! TensorFlow 2: `If` and `StatelessIf`, whose branches are functions.
+
+use gtt_ir::{Attr, GraphId, NodeId, ValueId};
+use gtt_rewrite::{Decline, PassContext, constant_tensor, is_fed, require};
+
+use crate::support::inline_tf::{TfCall, TfInlining};
+use crate::support::nodes_by_rank;
+
+const RULE: &str = "constant_condition";
+
+/// Puts the branch that is always taken in place of each `If` of a graph, and of those that come with the branches.
+pub(super) fn resolve(cx: &mut PassContext<'_>, graph: GraphId) {
+    let mut inlining = TfInlining::default();
+    loop {
+        let is_if = |cx: &PassContext<'_>, id: NodeId| {
+            let op = &cx.graph(graph).node(id).op;
+            op.is_tf("If") || op.is_tf("StatelessIf")
+        };
+        let mut found = nodes_by_rank(cx, graph);
+        found.retain(|&id| is_if(cx, id));
+        let (mut changed, mut refused) = (false, Vec::new());
+        for id in found {
+            let call = taken_branch(cx, graph, id).and_then(|call| {
+                inlining.check(cx, graph, id, &call)?;
+                Ok(call)
+            });
+            match call {
+                Ok(call) if cx.permit(RULE, graph, id) => {
+                    inlining.inline(cx, graph, id, &call);
+                    changed = true;
+                }
+                Ok(_) => return,
+                Err(Decline::NotMine) => {}
+                Err(Decline::Because(reason)) => refused.push((id, reason)),
+            }
+        }
+        if !changed {
+            refused.into_iter().for_each(|(id, reason)| cx.decline(RULE, graph, id, reason));
+            return;
+        }
+    }
+}
+
+/// The branch as a call of its function.
+fn taken_branch(cx: &PassContext<'_>, graph: GraphId, id: NodeId) -> Result<TfCall, Decline> {
+    let within = cx.graph(graph);
+    let node = within.node(id);
+    let condition = node.input(0).ok_or(Decline::NotMine)?;
+    let taken = truth(cx, graph, condition).ok_or(Decline::NotMine)?;
+    let name = match node.attr(if taken { "then_branch" } else { "else_branch" }) {
+        Some(Attr::Func(name)) => name,
+        _ => return Err(Decline::because("the branch is missing")),
+    };
+    let function = cx.model().functions.iter().find(|function| function.op.name == *name);
+    let function = function.ok_or(Decline::because("the branch is missing"))?;
+    require!(function.opaque.is_none(), "the body of the branch is not understood");
+    // A branch that comes back to itself would be put in its own place for ever.
+    require!(!leads_to(cx, function.graph, name), "the branch calls itself");
+    let operands: Vec<ValueId> = node.operands().skip(1).collect();
+    Ok(TfCall { body: function.graph, operands, attrs: function.defaults.clone(), one_device: false })
+}
+
+/// A condition is a Boolean scalar, or a number that is not zero.
+fn truth(cx: &PassContext<'_>, graph: GraphId, mut value: ValueId) -> Option<bool> {
+    const STEPS: usize = 16;
+    for _ in 0..STEPS {
+        if let Some(tensor) = constant_tensor(cx.model(), graph, value) {
+            let scalar = tensor.rank() == 0;
+            return crate::support::constants::uniform_element(tensor).filter(|_| scalar).map(|number| number != 0.0);
+        }
+        let within = cx.graph(graph);
+        let node = within.node(within.def_node(value)?);
+        if is_fed(within, value) || !node.op.is_tf("Identity") {
+            return None;
+        }
+        value = node.input(0)?;
+    }
+    None
+}
+
+/// A function is named within a graph, or in functions that are.
+fn leads_to(cx: &PassContext<'_>, from: GraphId, wanted: &str) -> bool {
+    let model = cx.model();
+    let (mut seen, mut work) = (vec![from], vec![from]);
+    while let Some(graph) = work.pop() {
+        for (_, node) in model.graph(graph).nodes() {
+            let functions = node.attrs.iter().filter_map(|entry| match &entry.value {
+                Attr::Func(name) => Some(name),
+                _ => None,
+            });
+            for name in functions.chain(std::iter::once(&node.op.name)) {
+                if name == wanted {
+                    return true;
+                }
+                let function = model.functions.iter().find(|function| function.op.name == *name);
+                if let Some(function) = function
+                    && !seen.contains(&function.graph)
+                {
+                    seen.push(function.graph);
+                    work.push(function.graph);
+                }
+            }
+        }
+    }
+    false
+}
