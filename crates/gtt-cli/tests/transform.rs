@@ -247,3 +247,47 @@ fn what_cannot_be_checked_is_never_called_equal() {
     assert!(allowed.out.contains("not checked"), "{}", allowed.out);
     assert_eq!(out.names(), ["odd.pbtxt", "out.pb"]);
 }
+
+/// Dropout behind the learning phase, as Keras wrote it for TensorFlow 1.
+const LEARNING_PHASE: &str = "
+    node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } }
+           attr { key: 'shape' value { shape { dim { size: 2 } dim { size: 3 } } } } }
+    node { name: 'phase' op: 'Placeholder' attr { key: 'dtype' value { type: DT_BOOL } } attr { key: 'shape' value { shape {} } } }
+    node { name: 'half' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } }
+           attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape {} float_val: 0.5 } } } }
+    node { name: 'switch' op: 'Switch' input: 'x' input: 'phase' attr { key: 'T' value { type: DT_FLOAT } } }
+    node { name: 'dropped' op: 'Mul' input: 'switch:1' input: 'half' attr { key: 'T' value { type: DT_FLOAT } } }
+    node { name: 'merge' op: 'Merge' input: 'switch' input: 'dropped' attr { key: 'T' value { type: DT_FLOAT } }
+           attr { key: 'N' value { i: 2 } } }
+    node { name: 'y' op: 'Relu' input: 'merge' attr { key: 'T' value { type: DT_FLOAT } } }
+    versions { producer: 27 }";
+
+#[test]
+fn a_bound_input_is_fed_to_the_original() {
+    let out = Out::new();
+    fs::write(out.path("graph.pbtxt"), LEARNING_PHASE).unwrap();
+    let run = |value: &str| {
+        let passes = format!("bind_placeholder(name=phase, value={value}) @tf-default");
+        let graph = out.str("graph.pbtxt");
+        gtt(&[
+            "transform",
+            &graph,
+            "--outputs",
+            "y",
+            "--passes",
+            &passes,
+            "--verify",
+            "--verify-each",
+            "-o",
+            &out.str("out.pb"),
+        ])
+    };
+    for value in ["false", "true"] {
+        let ran = run(value).exits(0);
+        assert!(ran.out.contains("outputs equal on 2 sets"), "{}", ran.out);
+        let summary = gtt(&["summarize", &out.str("out.pb"), "--json"]).exits(0).json();
+        let ops: Vec<&str> = summary["ops"].as_array().unwrap().iter().filter_map(|op| op[0].as_str()).collect();
+        assert!(!ops.contains(&"Switch") && !ops.contains(&"Merge"), "{ops:?}");
+        assert_eq!(ops.contains(&"Mul"), value == "true", "{ops:?}");
+    }
+}
