@@ -15,7 +15,11 @@ const END: &str = "<!-- end -->";
 pub(crate) fn stale(root: &Path) -> Result<Vec<(String, String)>> {
     let mut stale = Vec::new();
     let readme = fs::read_to_string(root.join("README.md")).context("README.md")?;
-    let files = [("README.md", with_table(&readme)?, readme), ("docs/passes.md", passes(), String::new())];
+    let files = [
+        ("README.md", with_table(&readme)?, readme),
+        ("docs/passes.md", passes(), String::new()),
+        ("docs/tf-ops.md", tensorflow_ops(), String::new()),
+    ];
     for (path, wanted, found) in files {
         let found = if found.is_empty() { fs::read_to_string(root.join(path)).unwrap_or_default() } else { found };
         if found != wanted {
@@ -95,6 +99,37 @@ fn passes() -> String {
     text.push_str("\n# Presets\n");
     for preset in gtt_passes::PRESETS {
         let _ = write!(text, "\n## @{}\n\n{}:\n\n    {}\n", preset.name, preset.summary, preset.pipeline);
+    }
+    text
+}
+
+/// The state of every TensorFlow op in the conversion to ONNX.
+fn tensorflow_ops() -> String {
+    let states = gtt_lower::op_states();
+    let count = |wanted: gtt_lower::State| states.iter().filter(|state| state.state == wanted).count();
+    let mut text =
+        String::from("<!-- made by `cargo xtask docs` from crates/gtt-lower/src: table.rs, notes.rs -->\n\n");
+    let _ = write!(
+        text,
+        "# TensorFlow ops in ONNX\n\n\
+         `gtt convert`, and verification of TensorFlow graphs, translate {} ops one by one and {} as parts of branches, loops and calls.\n\
+         A translation is exact up to rounding, or the node is refused by name and nothing is written. Opset {} and higher (up to {});\n\
+         where an op needs more, the table says so. A node with an attribute that the translation does not account for is refused, too.\n\
+         Extents that are asked to be known may be given with `--input-shape`, inputs made constant with `--fix`.\n\n",
+        count(gtt_lower::State::Lowered),
+        count(gtt_lower::State::Structure),
+        gtt_lower::MIN_OPSET,
+        gtt_lower::MAX_OPSET,
+    );
+    text.push_str("| op | state | on condition of |\n|---|---|---|\n");
+    for state in states.iter().filter(|state| state.state != gtt_lower::State::Refused) {
+        let how = if state.state == gtt_lower::State::Lowered { "lowered" } else { "structure" };
+        let _ = writeln!(text, "| `{}` | {how} | {} |", state.op, state.note);
+    }
+    text.push_str("\n## Not lowered\n\nOps that are asked for at times. Any op that is in neither table is refused for want of a translation.\n\n");
+    text.push_str("| op | why |\n|---|---|\n");
+    for state in states.iter().filter(|state| state.state == gtt_lower::State::Refused) {
+        let _ = writeln!(text, "| `{}` | {} |", state.op, state.note);
     }
     text
 }

@@ -159,8 +159,10 @@ impl<'a> Builder<'a> {
 
     /// An output of the body in hand.
     pub(crate) fn body_output(&mut self, suffix: &str, val: Val) {
+        let scope = self.scope.clone();
         let port = self.scoped(suffix);
         self.output(&port, val);
+        self.scope = scope;
     }
 
     /// A number for a loop.
@@ -258,6 +260,7 @@ impl<'a> Builder<'a> {
             array: None,
             counts: None,
             iteration: None,
+            kept: None,
             dtype: tensor.dtype(),
             shape: tensor.ty().shape().cloned(),
             tensor: Some(tensor),
@@ -276,6 +279,7 @@ impl<'a> Builder<'a> {
             array: None,
             counts: None,
             iteration: None,
+            kept: None,
             dtype,
             shape,
             tensor: None,
@@ -320,6 +324,7 @@ impl<'a> Builder<'a> {
             array: None,
             counts: None,
             iteration: None,
+            kept: None,
             dtype,
             shape,
             tensor: None,
@@ -382,6 +387,11 @@ impl<'a> Builder<'a> {
         let val = self.constant(&name, Tensor::scalar(0.0f32));
         self.held_mut(val).array = Some(array);
         val
+    }
+
+    /// Records the same reduction with its dimensions kept.
+    pub(crate) fn set_kept(&mut self, val: Val, kept: Val) {
+        self.held_mut(val).kept = Some(kept);
     }
 
     /// Records that the value is the number of the iteration of a loop.

@@ -71,6 +71,7 @@ impl Walk<'_, '_> {
         if graph.inputs().len() != operands.len() {
             return decline(format!("function `{name}` takes another number of operands"));
         }
+        let scope = self.builder.scope();
         let prefix = self.builder.enter_function();
         let mut inner = Walk::new(self.model, graph, self.options, &mut *self.builder, self.depth + 1);
         for (port, &operand) in graph.inputs().iter().zip(operands) {
@@ -91,6 +92,7 @@ impl Walk<'_, '_> {
         }
         let reasons = inner.reasons;
         self.builder.leave_function(prefix);
+        self.builder.set_scope_again(&scope);
         ran?;
         if reasons.is_empty() {
             return Ok(results);

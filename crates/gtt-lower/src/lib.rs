@@ -12,10 +12,14 @@
 //! * **Shape arithmetic**: small integer vectors are followed element by element; what is known becomes a constant, so that
 //!   `Reshape`, `Slice` and `Resize` have constant operands wherever possible. What is left runs in 64 bit.
 //! * **Control edges** are dropped: every op lowered here is pure. Checks (`CheckNumerics`, `Assert` by control edge) are no part
-//!   of the result. `Switch` and `Merge` with a constant predicate are resolved; with a run-time predicate both sides are computed
-//!   and `Where` chooses. Random ops are not lowered, but for dropout whose keep probability is the constant 1.
-//! * **Cost**: linear in the nodes; weights are shared, except that filters (HWIO) are transposed into a copy up to
-//!   [`LowerOptions::transpose_limit`] bytes each, and by a `Transpose` node beyond.
+//!   of the result. Random ops are not lowered, but for dropout whose keep probability is the constant 1.
+//! * **Conditionals**: `Switch` and `Merge` with a constant predicate are resolved; with a run-time predicate both sides are computed
+//!   and `Where` chooses. Functions called by `If` and `Case` become bodies of ONNX `If`.
+//! * **Loops**, v1 frames and v2 `While`, become ONNX `Loop`. Tensor arrays and lists of tensors are stacked tensors; one that a loop
+//!   fills in order is a scan output. Other calls of functions are lowered where they stand.
+//! * **Cost**: linear in the nodes (bodies of loops are lowered again while the shapes of their variables settle); weights are shared,
+//!   except that filters (HWIO) are transposed into a copy up to [`LowerOptions::transpose_limit`] bytes each, and by a `Transpose`
+//!   node beyond.
 
 mod attrs;
 mod builder;
@@ -26,6 +30,7 @@ mod frames;
 mod ints;
 mod liveness;
 mod loops;
+mod notes;
 mod ops;
 mod table;
 mod tensors;
@@ -35,6 +40,7 @@ mod value;
 
 use gtt_ir::{Model, Name, Tensor, Type};
 use gtt_ops::eval::{Evaluator, Exact};
+pub use notes::{OpState, State, op_states};
 
 /// Lowest ONNX operator set that can be lowered to.
 pub const MIN_OPSET: i64 = 13;

@@ -416,7 +416,6 @@ impl Walk<'_, '_> {
         counted: bool,
         shapes: &[Option<Shape>],
     ) -> Result<Vec<(DType, Option<Shape>)>, Why> {
-        let scope = self.builder.scope();
         let iteration = self.builder.body_input("iteration", DType::I64, Some(Shape::new()));
         let goes_on = self.builder.body_input("condition", DType::Bool, Some(Shape::new()));
         let mut variables = Vec::with_capacity(kinds.len());
@@ -443,9 +442,7 @@ impl Walk<'_, '_> {
             variables.push(val);
         }
         let ends = self.next(source, &variables)?;
-        self.builder.set_scope_again(&scope);
         let condition = if counted { goes_on } else { self.condition(source, &ends)? };
-        self.builder.set_scope_again(&scope);
         self.builder.body_output("continue", condition);
         let mut types = vec![(DType::Bool, None); kinds.len()];
         for (at, kind) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Carried) {
@@ -617,8 +614,9 @@ impl Walk<'_, '_> {
         };
         let needed = self.needed_for(wanted.iter().copied(), stop);
         let outside = self.swap_needed(needed);
-        let before = self.reasons.len();
+        let (before, scope) = (self.reasons.len(), self.builder.scope());
         self.units(&frames.list[frame].order);
+        self.builder.set_scope_again(&scope);
         self.swap_needed(outside);
         let mut results = Vec::with_capacity(wanted.len());
         for &value in wanted {

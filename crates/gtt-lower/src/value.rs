@@ -99,6 +99,8 @@ pub(crate) struct Held {
     pub(crate) array: Option<Array>,
     /// It is `0, 1, 2, …` below this.
     pub(crate) counts: Option<Val>,
+    /// It is a reduction; this is the same with the dimensions kept.
+    pub(crate) kept: Option<Val>,
     /// It is the number of the iteration of this loop.
     pub(crate) iteration: Option<u32>,
     pub(crate) dtype: DType,

@@ -239,3 +239,141 @@ fn opposite_signs(
     let differ = operands.emit(builder, "Xor", &[rest_negative, b_negative], DType::Bool);
     Ok(operands.emit(builder, "And", &[some, differ], DType::Bool))
 }
+
+/// `Xdivy`, `Xlogy`: 0 where `x = 0`, else `x / y`, `x log(y)`. `MulNoNan`: 0 where `y = 0`, else `x y`.
+pub(crate) fn zero_wins(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    broadcasting(builder, call, |builder, operands, dtype| {
+        if !dtype.is_float() {
+            return decline(format!("element type {dtype}"));
+        }
+        let (x, y) = (operands.values[0], operands.values[1]);
+        let zero = builder.scalar(dtype, 0.0)?;
+        let none = boolean(builder, "Equal", &[if call.op() == "MulNoNan" { y } else { x }, zero]);
+        let value = match call.op() {
+            "Xdivy" => operands.emit(builder, "Div", &[x, y], dtype),
+            "Xlogy" => {
+                let log = builder.same("Log", &[y], Attrs::new());
+                operands.emit(builder, "Mul", &[x, log], dtype)
+            }
+            _ => operands.emit(builder, "Mul", &[x, y], dtype),
+        };
+        Ok(operands.emit(builder, "Where", &[none, zero, value], dtype))
+    })
+}
+
+/// `|a - b| < tolerance`.
+pub(crate) fn approximate_equal(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let vals = [call.input(0)?, call.input(1)?];
+    let dtype = builder.held(vals[0]).dtype;
+    let operands = Operands::of(builder, &vals)?;
+    let tolerance = builder.scalar(dtype, f64::from(call.float("tolerance", 1e-5)?))?;
+    let difference = operands.emit(builder, "Sub", &operands.values, dtype);
+    let size = operands.emit(builder, "Abs", &[difference], dtype);
+    let value = operands.emit(builder, "Less", &[size, tolerance], DType::Bool);
+    only(operands.hold(builder, value, DType::Bool))
+}
+
+/// Bitwise ops of integers; shifts of unsigned ones (what a negative or too large shift gives is not the same everywhere).
+pub(crate) fn bitwise(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let (op, direction) = match call.op() {
+        "BitwiseAnd" => ("BitwiseAnd", None),
+        "BitwiseOr" => ("BitwiseOr", None),
+        "BitwiseXor" => ("BitwiseXor", None),
+        "LeftShift" => ("BitShift", Some("LEFT")),
+        "RightShift" => ("BitShift", Some("RIGHT")),
+        _ => ("BitwiseNot", None),
+    };
+    if builder.opset < 18 && direction.is_none() {
+        return decline("it needs opset 18");
+    }
+    if op == "BitwiseNot" {
+        return same_form(builder, call, |builder, x, _| Ok(builder.same("BitwiseNot", &[x], Attrs::new())));
+    }
+    broadcasting(builder, call, |builder, operands, dtype| {
+        let mut attrs = Attrs::new();
+        if let Some(direction) = direction {
+            if !matches!(dtype, DType::U8 | DType::U32 | DType::U64) {
+                return decline(format!("element type {dtype}"));
+            }
+            attrs.set("direction", Attr::Str(direction.into()));
+        }
+        Ok(builder.one(op, &operands.values, attrs, operands.ty(dtype)))
+    })
+}
+
+/// `L2Loss`: half the sum of squares.
+pub(crate) fn l2_loss(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let x = call.input(0)?;
+    let dtype = builder.held(x).dtype;
+    let (value, _) = builder.any_order(x);
+    let square = builder.same("Mul", &[value, value], Attrs::new());
+    let scalar = crate::value::declared(dtype, Some(&gtt_ir::Shape::new()));
+    let sum = builder.one("ReduceSum", &[square], Attrs::new().with("keepdims", Attr::Int(0)), scalar);
+    let half = builder.scalar(dtype, 0.5)?;
+    let value = builder.same("Mul", &[sum, half], Attrs::new());
+    only(builder.natural_result(value, dtype, Some(gtt_ir::Shape::new())))
+}
+
+/// `FakeQuantWithMinMaxArgs`, `-Vars`, `-VarsPerChannel` for a constant range: the range is moved so that 0 is one of the steps, and
+/// `y = floor((min(max(x, low), high) - low) / step - zero + 1/2) step`.
+pub(crate) fn fake_quantize(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let x = call.input(0)?;
+    let bits = call.int("num_bits", Some(8))?;
+    if !(2..=16).contains(&bits) {
+        return decline("`num_bits` is out of range");
+    }
+    let constant = |builder: &Builder<'_>, slot: usize| -> Result<Vec<f32>, Why> {
+        let held = builder.held(call.input(slot)?);
+        held.tensor.as_ref().and_then(|tensor| tensor.to_vec::<f32>()).ok_or_else(|| "the range is not constant".into())
+    };
+    let (low, high) = match call.op() {
+        "FakeQuantWithMinMaxArgs" => (vec![call.float("min", -6.0)?], vec![call.float("max", 6.0)?]),
+        _ => (constant(builder, 1)?, constant(builder, 2)?),
+    };
+    if low.len() != high.len() || low.is_empty() {
+        return decline("the ends of the range differ in length");
+    }
+    let least = if call.flag("narrow_range", false)? { 1.0f32 } else { 0.0 };
+    let most = ((1i64 << bits) - 1) as f32;
+    let mut all: [Vec<f32>; 5] = Default::default();
+    for (&low, &high) in low.iter().zip(&high) {
+        if !(low < high) {
+            return decline("an empty range");
+        }
+        let step = (high - low) / (most - least);
+        let zero = least - low / step;
+        let zero = if zero < least {
+            least
+        } else if zero > most {
+            most
+        } else {
+            zero.round()
+        };
+        let (bottom, top) = ((least - zero) * step, (most - zero) * step);
+        let inverse = 1.0 / step;
+        let offset = (-bottom * inverse + 0.5).floor();
+        for (list, number) in all.iter_mut().zip([bottom, top, inverse, offset, step]) {
+            list.push(number);
+        }
+    }
+    let channels = call.op() == "FakeQuantWithMinMaxVarsPerChannel";
+    let name = call.node.name.clone();
+    let mut vals = vec![x];
+    for list in all {
+        let tensor = if channels { gtt_ir::Tensor::vector(&list) } else { gtt_ir::Tensor::scalar(list[0]) };
+        vals.push(builder.constant(&name, tensor));
+    }
+    let operands = Operands::of(builder, &vals)?;
+    let [x, bottom, top, inverse, offset, step] = operands.values[..] else { return decline("operands are missing") };
+    let dtype = DType::F32;
+    let half = builder.scalar(dtype, 0.5)?;
+    let value = operands.emit(builder, "Max", &[x, bottom], dtype);
+    let value = operands.emit(builder, "Min", &[value, top], dtype);
+    let value = operands.emit(builder, "Sub", &[value, bottom], dtype);
+    let value = operands.emit(builder, "Mul", &[value, inverse], dtype);
+    let value = operands.emit(builder, "Sub", &[value, offset], dtype);
+    let value = operands.emit(builder, "Add", &[value, half], dtype);
+    let value = operands.emit(builder, "Floor", &[value], dtype);
+    let value = operands.emit(builder, "Mul", &[value, step], dtype);
+    only(operands.hold(builder, value, dtype))
+}

@@ -19,9 +19,8 @@ pub(crate) fn gather(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         },
     };
     let index_shape = builder.held(indices).shape.clone();
-    let batch = call.int("batch_dims", Some(0))?;
-    if batch != 0 {
-        return decline("`batch_dims` is not 0");
+    if call.int("batch_dims", Some(0))? != 0 {
+        return batched(builder, call, at);
     }
     let (at, shape) = match (&held.shape, index_shape) {
         (Some(own), index_shape) => {
@@ -50,6 +49,28 @@ pub(crate) fn gather(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let attrs = Attrs::new().with("axis", Attr::Int(at as i64));
     let value = builder.one("Gather", &[value, indices], attrs, declared(held.dtype, None));
     only(builder.hold(form, value, held.dtype, shape))
+}
+
+/// `GatherV2` with `batch_dims`: entry by entry of the first dimensions, along the one behind them.
+fn batched(builder: &mut Builder<'_>, call: &Call<'_>, at: i64) -> Results {
+    let (x, indices) = (call.input(0)?, call.input(1)?);
+    let (Some(own), Some(places)) = (builder.held(x).shape.clone(), builder.held(indices).shape.clone()) else {
+        return decline("operands of unknown rank");
+    };
+    let batch = call.int("batch_dims", Some(0))?;
+    let batch = if batch < 0 { batch + places.len() as i64 } else { batch };
+    let at = axis(at, own.len())?;
+    if usize::try_from(batch).ok() != Some(at) || at > places.len() {
+        return decline("`batch_dims` is not the axis");
+    }
+    let dtype = builder.held(x).dtype;
+    let shape: Shape = places.iter().chain(&own[at + 1..]).cloned().collect();
+    let value = builder.natural(x);
+    let index = builder.wide(indices)?;
+    let index = builder.unsqueeze(index, &[places.len()]);
+    let attrs = Attrs::new().with("batch_dims", Attr::Int(at as i64));
+    let value = builder.one("GatherND", &[value, index], attrs, declared(dtype, Some(&shape)));
+    only(builder.natural_result(value, dtype, Some(shape)))
 }
 
 /// `GatherNd`: the last dimension of the indices is a place in the first dimensions of the data.
@@ -101,7 +122,14 @@ pub(crate) fn one_hot(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
 
 /// The largest elements of the last dimension and their places; of equal ones the first, in both.
 pub(crate) fn top_k(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
-    let (x, k) = (call.input(0)?, call.input(1)?);
+    let x = call.input(0)?;
+    let k = match call.op() {
+        "TopK" => {
+            let count = call.int("k", None)?;
+            builder.constant(&call.node.name, Tensor::scalar(count))
+        }
+        _ => call.input(1)?,
+    };
     let held = builder.held(x).clone();
     let index_dtype = call.dtype("index_type", Some(DType::I32))?;
     let count = match builder.held(k).elems.as_deref() {

@@ -60,6 +60,26 @@ pub(crate) fn fused_batch_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Re
     only(result(builder, value, dims.1, format, x))
 }
 
+/// `BatchNormWithGlobalNormalization`: data, mean, variance, offset, scale.
+pub(crate) fn global_batch_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let x = call.input(0)?;
+    let (data, dims) = data(builder, x, DataFormat::ChannelsLast, 4)?;
+    let scale = if call.flag("scale_after_normalization", true)? {
+        let scale = call.input(4)?;
+        builder.natural(scale)
+    } else {
+        let count = builder.held(call.input(1)?).shape.as_ref().and_then(|shape| shape.first()?.known());
+        let Some(count) = count.filter(|&count| count < 1 << 24) else {
+            return decline("the number of channels is unknown");
+        };
+        builder.shared(gtt_ir::Tensor::vector(&vec![1.0f32; count as usize]))
+    };
+    let [mean, variance, offset] = [call.input(1)?, call.input(2)?, call.input(3)?].map(|val| builder.natural(val));
+    let attrs = Attrs::new().with("epsilon", Attr::Float(call.float("variance_epsilon", 1e-3)?));
+    let value = builder.same("BatchNormalization", &[data, scale, offset, mean, variance], attrs);
+    only(result(builder, value, dims, DataFormat::ChannelsLast, x))
+}
+
 /// `y = x / (bias + alpha sum)^beta`, the sum over the squares of `2 depth_radius + 1` channels. ONNX divides alpha by their number.
 pub(crate) fn lrn(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;

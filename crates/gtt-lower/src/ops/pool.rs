@@ -8,8 +8,11 @@ use crate::attrs::{Call, Padding, spatial};
 use crate::builder::Builder;
 use crate::value::{Why, decline};
 
-/// `MaxPool`, `MaxPoolV2` (window and strides as operands), `MaxPool3D`.
+/// `MaxPool`, `MaxPoolV2` (window and strides as operands), `MaxPool3D`, `MaxPoolWithArgmax` without the places.
 pub(crate) fn max(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    if call.needed.iter().skip(1).any(|&needed| needed) {
+        return decline("the places of the largest elements are used");
+    }
     pool(builder, call, "MaxPool")
 }
 

@@ -71,9 +71,18 @@ pub(crate) fn reduce(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         return decline("a norm over no dimension");
     }
     let keep = call.flag("keep_dims", false)?;
-    let plan = plan(builder, x, &axes, keep)?;
-    let value = emit(builder, op, plan.value, &plan.axes, keep, dtype);
-    only(builder.hold(plan.form, value, dtype, Some(plan.shape)))
+    let of_image = !keep && builder.held(x).is_channels_first();
+    let reduced = plan(builder, x, &axes, keep)?;
+    let value = emit(builder, op, reduced.value, &reduced.axes, keep, dtype);
+    let result = builder.hold(reduced.form, value, dtype, Some(reduced.shape));
+    if of_image {
+        // Should a `Reshape` bring the dimensions back: one of the two is dropped in the end.
+        let kept = plan(builder, x, &axes, true)?;
+        let value = emit(builder, op, kept.value, &kept.axes, true, dtype);
+        let kept = builder.hold(kept.form, value, dtype, Some(kept.shape));
+        builder.set_kept(result, kept);
+    }
+    only(result)
 }
 
 /// The axes are an operand from opset 18 on, of `ReduceSum` always.

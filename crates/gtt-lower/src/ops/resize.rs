@@ -145,3 +145,109 @@ fn places_by_onnx(rule: Rule, from: i64, to: i64) -> Option<Vec<i64>> {
     };
     (0..to).map(place).collect()
 }
+
+/// `ResizeBicubic`, `ResizeArea`: both are linear, so each dimension is a product with a matrix of constant weights, which are made by
+/// TensorFlow's arithmetic (its table of 1024 cubic weights included).
+pub(crate) fn resize_by_matrices(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    let x = call.input(0)?;
+    let (corners, centers) = (call.flag("align_corners", false)?, call.flag("half_pixel_centers", false)?);
+    if corners && centers {
+        return decline("both `align_corners` and `half_pixel_centers`");
+    }
+    let size = call.const_ints(builder, 1, "the size")?;
+    let (mut data, dims) = super::conv::data(builder, x, crate::attrs::DataFormat::ChannelsLast, 4)?;
+    let fixed = |dim: &Dim| i64::try_from(dim.known()?).ok().filter(|extent| (1..1 << 13).contains(extent));
+    let (Some(high), Some(wide)) = (fixed(&dims[2]), fixed(&dims[3])) else {
+        return decline("the extents are unknown, or out of range");
+    };
+    let &[to_high, to_wide] = size.as_slice() else { return decline("the size is not a pair") };
+    if ![to_high, to_wide].iter().all(|extent| (1..1 << 13).contains(extent)) {
+        return decline("an extent is out of range");
+    }
+    data = builder.cast(data, DType::F32);
+    let weights = |from: i64, to: i64| match call.op() {
+        "ResizeArea" => area_weights(from, to, corners),
+        _ => cubic_weights(from, to, corners, centers),
+    };
+    let across = transposed(&weights(wide, to_wide), to_wide as usize, wide as usize);
+    let (Ok(down), Ok(across)) = (
+        Tensor::from_vec(&[to_high as usize, high as usize], weights(high, to_high)),
+        Tensor::from_vec(&[wide as usize, to_wide as usize], across),
+    ) else {
+        return decline("an extent is out of range");
+    };
+    let (down, across) = (builder.shared(down), builder.shared(across));
+    let value = builder.typed("MatMul", &[data, across], Attrs::new(), DType::F32);
+    let value = builder.typed("MatMul", &[down, value], Attrs::new(), DType::F32);
+    let shape = [dims[0].clone(), Dim::Known(to_high as u64), Dim::Known(to_wide as u64), dims[1].clone()]
+        .into_iter()
+        .collect();
+    only(builder.hold(Form::ChannelsFirst, value, DType::F32, Some(shape)))
+}
+
+fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])).collect()
+}
+
+fn scale_of(from: i64, to: i64, corners: bool) -> f32 {
+    if corners && to > 1 { (from - 1) as f32 / (to - 1) as f32 } else { from as f32 / to as f32 }
+}
+
+/// Rows of weights, one for each place of the result. Keys' kernel, of parameter -3/4, or -1/2 and without what lies outside of the
+/// image (the rest made whole again) with half-pixel centers; distances are rounded to 1/1024.
+fn cubic_weights(from: i64, to: i64, corners: bool, centers: bool) -> Vec<f32> {
+    const STEPS: i64 = 1024;
+    let a = if centers { -0.5f32 } else { -0.75 };
+    let near = |x: f32| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+    let far = |x: f32| ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
+    let scale = scale_of(from, to, corners);
+    let mut rows = vec![0f32; (from * to) as usize];
+    for (row, at) in rows.chunks_exact_mut(from as usize).zip(0..to) {
+        let place = if centers { (at as f32 + 0.5) * scale - 0.5 } else { at as f32 * scale };
+        let whole = place.floor();
+        let step = ((place - whole) * STEPS as f32).round_ties_even() as i64;
+        let share = step as f32 / STEPS as f32;
+        let rest = (STEPS - step) as f32 / STEPS as f32;
+        let mut weights = [far(share + 1.0), near(share), near(rest), far(rest + 1.0)];
+        let places: [i64; 4] = [-1, 0, 1, 2].map(|offset| whole as i64 + offset);
+        if centers {
+            for (weight, place) in weights.iter_mut().zip(places) {
+                if !(0..from).contains(&place) {
+                    *weight = 0.0;
+                }
+            }
+            let sum: f32 = weights.iter().sum();
+            if sum.abs() >= 1000.0 * f32::MIN_POSITIVE {
+                weights = weights.map(|weight| weight * (1.0 / sum));
+            }
+        }
+        for (weight, place) in weights.into_iter().zip(places) {
+            row[place.clamp(0, from - 1) as usize] += weight;
+        }
+    }
+    rows
+}
+
+/// Rows of weights: the share of each place of the image in `at scale` to `(at + 1) scale`.
+fn area_weights(from: i64, to: i64, corners: bool) -> Vec<f32> {
+    if from == 1 {
+        return vec![1.0; to as usize];
+    }
+    let scale = scale_of(from, to, corners);
+    let mut rows = vec![0f32; (from * to) as usize];
+    for (row, at) in rows.chunks_exact_mut(from as usize).zip(0..to) {
+        let (begin, end) = (at as f32 * scale, (at + 1) as f32 * scale);
+        for place in begin.floor() as i64..end.ceil() as i64 {
+            let (low, high) = (place as f32, (place + 1) as f32);
+            let covered = if low < begin {
+                if high > end { scale } else { high - begin }
+            } else if high > end {
+                end - low
+            } else {
+                1.0
+            };
+            row[place.clamp(0, from - 1) as usize] += covered / scale;
+        }
+    }
+    rows
+}

@@ -76,6 +76,13 @@ pub(crate) fn reshape(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     {
         return only(x);
     }
+    if let (Some(kept), Some(shape)) = (held.kept, &shape) {
+        let with_dims = builder.held(kept).shape.as_ref();
+        let same = |own: &Shape| own.len() == shape.len() && own.iter().zip(shape).all(|(x, y)| x.same(y));
+        if with_dims.is_some_and(same) {
+            return only(kept);
+        }
+    }
     let value = builder.natural(x);
     let ty = declared(held.dtype, shape.as_ref());
     let Some(fixed) = elems.as_ref().and_then(|elems| fixed_target(elems, held.shape.as_ref())) else {

@@ -410,12 +410,15 @@ fn constant_or(builder: &mut Builder<'_>, parts: &[ValueId]) -> ValueId {
     }
 }
 
-/// `ReverseV2`: `Slice` with step -1.
+/// `ReverseV2`, and `Reverse` with a flag for each dimension: `Slice` with step -1.
 pub(crate) fn reverse(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let x = call.input(0)?;
     let held = builder.held(x).clone();
     let Some(rank) = held.rank() else { return decline("data of unknown rank") };
-    let axes = call.const_ints(builder, 1, "the axes")?;
+    let mut axes = call.const_ints(builder, 1, "the axes")?;
+    if call.op() == "Reverse" {
+        axes = (0..).zip(&axes).filter(|(_, turned)| **turned != 0).map(|(at, _)| at).collect();
+    }
     if axes.is_empty() {
         return only(x);
     }

@@ -48,8 +48,12 @@ pub(crate) fn space_to_depth(builder: &mut Builder<'_>, call: &Call<'_>) -> Resu
 
 /// Block extents with the pairs of padding or crops.
 fn blocks(builder: &Builder<'_>, call: &Call<'_>) -> Result<Vec<(i64, [i64; 2])>, crate::value::Why> {
-    let blocks = call.const_ints(builder, 1, "the block")?;
-    let flat = call.const_ints(builder, 2, "the padding")?;
+    let (blocks, flat) = match call.op() {
+        "SpaceToBatch" | "BatchToSpace" => {
+            (vec![call.int("block_size", None)?; 2], call.const_ints(builder, 1, "the padding")?)
+        }
+        _ => (call.const_ints(builder, 1, "the block")?, call.const_ints(builder, 2, "the padding")?),
+    };
     let (pairs, rest) = flat.as_chunks::<2>();
     let fits = rest.is_empty() && pairs.len() == blocks.len() && !blocks.is_empty();
     if !fits

@@ -40,14 +40,14 @@ fn places_of_the_largest_are_cast_to_32_bit() {
 }
 
 #[test]
-fn declines_batched_gathering() {
+fn declines_batched_gathering_along_another_axis() {
     declined(
         r#"graph main(x, i) -> (y) {
   x = Placeholder() {dtype=f32, shape=shape[2,5]}
   i = Placeholder() {dtype=i32, shape=shape[2,1]}
-  at = const i32[] 1
+  at = const i32[] 0
   y = GatherV2(x, i, at) {Tparams=f32, Tindices=i32, Taxis=i32, batch_dims=1}
 }"#,
-        "op GatherV2 (`y`): `batch_dims` is not 0",
+        "op GatherV2 (`y`): `batch_dims` is not the axis",
     );
 }
