@@ -183,7 +183,7 @@ pub(crate) struct Transform {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Convert {
-    /// The TensorFlow model: a GraphDef, or the folder of a SavedModel
+    /// The TensorFlow model: a GraphDef, or the folder of a SavedModel. Variables are made constants on the way
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// The ONNX file. Without it nothing is written
@@ -198,6 +198,9 @@ pub(crate) struct Convert {
     /// Signature of a SavedModel (default: `serving_default`, or the only one). Inputs and outputs get its names
     #[arg(long, value_name = "NAME", help_heading = "Reading")]
     pub signature: Option<String>,
+    /// The checkpoint with the variables of a GraphDef, as for `gtt freeze`
+    #[arg(long, value_name = "PREFIX", help_heading = "Reading")]
+    pub checkpoint: Option<PathBuf>,
     /// Make an input a constant: `phase=false`, `keep_prob=1`, `size=[224,224]`; can be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Reading", value_parser = assignment)]
     pub fix: Vec<(String, String)>,

@@ -81,6 +81,11 @@ impl<'a> Convert<'a> {
 }
 
 impl Source {
+    /// It is a TensorFlow model with variables, which have to be made constants ([`Freeze`](crate::Freeze)) before it can be converted.
+    pub fn has_variables(&self) -> bool {
+        self.model.dialect == Dialect::Tf && !gtt_tf::variables(&self.model).is_empty()
+    }
+
     /// The model as an ONNX model: every op that the outputs need is translated exactly, or all that cannot be are named and
     /// nothing is converted ([`ErrorKind::Unsupported`]). Ports are called as the signature calls them, or as they were asked for
     /// ([`Loader::outputs`](crate::Loader::outputs)).
@@ -143,26 +148,37 @@ impl Source {
             },
         };
         let signature = signature.clone();
-        let tensors = |tensors: &[gtt_tf::SignatureTensor]| {
-            tensors.iter().map(|tensor| tensor.tensor.to_string()).collect::<Vec<_>>()
-        };
-        gtt_tf::set_interface(&mut self.model, &tensors(&signature.inputs), &tensors(&signature.outputs))?;
+        // The ports that reading declared: the nodes may be called otherwise since, when functions were inlined.
         let values = |ports: &[Port]| -> Vec<(Name, ValueId)> {
             ports.iter().map(|port| (port.name.clone(), port.value)).collect()
         };
         let graph = self.model.main();
-        let (fed, fetched) = (values(graph.inputs()), values(graph.outputs()));
+        let (mut fed, mut fetched) = (values(graph.inputs()), values(graph.outputs()));
+        let has = |ports: &[(Name, ValueId)], tensors: &[gtt_tf::SignatureTensor]| {
+            tensors.iter().all(|tensor| ports.iter().any(|(name, _)| same_tensor(name, &tensor.tensor)))
+        };
+        if !has(&fed, &signature.inputs) || !has(&fetched, &signature.outputs) {
+            let tensors = |tensors: &[gtt_tf::SignatureTensor]| {
+                tensors.iter().map(|tensor| tensor.tensor.to_string()).collect::<Vec<_>>()
+            };
+            gtt_tf::set_interface(&mut self.model, &tensors(&signature.inputs), &tensors(&signature.outputs))?;
+            let graph = self.model.main();
+            (fed, fetched) = (values(graph.inputs()), values(graph.outputs()));
+        }
+        let mut taken: Vec<ValueId> = Vec::new();
         let main = self.model.main_id();
         let mut editor = self.model.edit(main);
         editor.clear_interface();
         for tensor in &signature.inputs {
-            let Some((_, value)) = fed.iter().find(|(name, _)| *name == tensor.tensor) else {
+            let found = fed.iter().find(|(name, value)| same_tensor(name, &tensor.tensor) && !taken.contains(value));
+            let Some((_, value)) = found else {
                 let message = format!(
                     "input `{}` of signature `{}` feeds a tensor that another input feeds",
                     tensor.name, signature.key
                 );
                 return Err(Error::new(ErrorKind::Unsupported, message));
             };
+            taken.push(*value);
             editor.add_feed(tensor.name.clone(), *value);
             let declared = Type::Tensor { dtype: tensor.dtype, shape: tensor.shape.clone() };
             let known = editor.graph().value(*value).ty.clone();
@@ -378,7 +394,7 @@ fn refused(refusal: &NotLowered) -> Error {
         return error.with_hint("--inputs names what is fed, --fix NAME=VALUE makes an input a constant");
     }
     if is("frozen first") {
-        return error.with_hint("`gtt freeze` makes variables constants");
+        return error.with_hint("variables have to be constants: freeze the model first, or give --checkpoint");
     }
     error.with_hint("docs/tf-ops.md says for each op what is converted")
 }

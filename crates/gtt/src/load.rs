@@ -78,7 +78,7 @@ impl Loader {
             stored,
             notes: Vec::new(),
             redeclared: false,
-            asked: self.inputs.is_some() || self.outputs.is_some(),
+            asked: false,
             guessed: false,
         };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
@@ -87,6 +87,7 @@ impl Loader {
     }
 
     pub(crate) fn declare(&self, source: &mut Source) -> Result<(), Error> {
+        source.asked |= self.inputs.is_some() || self.outputs.is_some();
         match source.model.dialect {
             Dialect::Tf => self.declare_tensorflow(source),
             _ => {

@@ -1,7 +1,7 @@
 //! `gtt convert`: a TensorFlow model as an ONNX model.
 
 use anyhow::bail;
-use gtt::{Checker, Event};
+use gtt::{Checker, Event, Freeze, Source};
 
 use crate::Outcome;
 use crate::args::{Convert, Global};
@@ -9,6 +9,7 @@ use crate::commands::transform::{
     Run, check_output, check_skip, examine, external_data, finish, outcome, verify_options,
 };
 use crate::commands::{self, report};
+use crate::flags::names;
 use crate::output::{self, Progress};
 
 pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
@@ -20,7 +21,7 @@ pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
         }
         check_output(output)?;
     }
-    let source = commands::load(global, &commands::loader(&args.interface), &args.input)?;
+    let source = load(global, args)?;
     let before = source.main_file_bytes()?;
     let progress = Progress::start(global, "converting");
     for pass in &args.skip {
@@ -70,4 +71,38 @@ pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
     }
     // There is no telling the passes apart here: a lowered model can be written and transformed on its own.
     finish(args.force, true, &run, outcome)
+}
+
+/// Loads the model; one with variables is frozen.
+fn load(global: Global, args: &Convert) -> anyhow::Result<Source> {
+    let loader = commands::loader(&args.interface);
+    if args.checkpoint.is_none() {
+        let source = commands::load(Global { quiet: true, ..global }, &loader, &args.input)?;
+        if !source.has_variables() {
+            source.notes().iter().for_each(|note| output::note(global, note));
+            return Ok(source);
+        }
+    }
+    let progress = Progress::start(global, &format!("freezing {}", args.input.display()));
+    let mut freeze = Freeze::new();
+    if let Some(checkpoint) = &args.checkpoint {
+        freeze = freeze.checkpoint(checkpoint);
+    }
+    let list = |given: &Option<String>| given.as_deref().map(names).filter(|names| !names.is_empty());
+    if let Some(inputs) = list(&args.interface.inputs) {
+        freeze = freeze.inputs(inputs);
+    }
+    if let Some(outputs) = list(&args.interface.outputs) {
+        freeze = freeze.outputs(outputs);
+    }
+    if let Some(tags) = list(&args.interface.tags) {
+        freeze = freeze.tags(tags);
+    }
+    if let Some(signature) = &args.signature {
+        freeze = freeze.signatures([signature]);
+    }
+    let source = freeze.run(&args.input)?.into_source();
+    drop(progress);
+    source.notes().iter().for_each(|note| output::note(global, note));
+    Ok(source)
 }
