@@ -99,3 +99,12 @@ fn what_is_no_tensorflow_model_or_no_onnx_file_is_refused() {
     let ran = gtt(&["convert", "mnist/frozen.pb", "-o", "model.pb"]).exits(2);
     assert!(ran.err.contains("name an `.onnx` file"), "{}", ran.err);
 }
+
+#[test]
+fn variables_become_constants_on_the_way() {
+    let out = Out::new();
+    gtt(&["convert", "mnist/unfrozen", "-q", "-o", &out.str("m.onnx")]).exits(0);
+    let summary = gtt(&["summarize", &out.str("m.onnx"), "--json"]).exits(0).json();
+    assert_eq!(summary["inputs"].as_array().unwrap().len(), 1);
+    assert_eq!(summary["outputs"].as_array().unwrap().len(), 1);
+}

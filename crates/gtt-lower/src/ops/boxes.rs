@@ -40,11 +40,11 @@ pub(crate) fn suppression(builder: &mut Builder<'_>, call: &Call<'_>) -> Results
     float(builder, boxes)?;
     float(builder, scores)?;
     let overlap = match version {
-        1 => builder.shared(Tensor::scalar(call.float("iou_threshold", 0.5)?)),
+        1 => builder.shared(Tensor::vector(&[call.float("iou_threshold", 0.5)?])),
         _ => single(builder, call.input(3)?)?,
     };
     let least = match version {
-        1 | 2 => builder.shared(Tensor::scalar(LOWEST)),
+        1 | 2 => builder.shared(Tensor::vector(&[LOWEST])),
         _ => single(builder, call.input(4)?)?,
     };
     if version >= 5 {
@@ -89,14 +89,15 @@ pub(crate) fn suppression(builder: &mut Builder<'_>, call: &Call<'_>) -> Results
     })
 }
 
-/// A scalar, as ONNX takes it.
+/// A scalar as a vector of one element, which all runtimes take.
 fn single(builder: &mut Builder<'_>, val: Val) -> Result<ValueId, Why> {
     float(builder, val)?;
+    let known = builder.held(val).tensor.as_ref().and_then(|tensor| tensor.to_vec::<f32>());
+    if let Some(&[only]) = known.as_deref() {
+        return Ok(builder.shared(Tensor::vector(&[only])));
+    }
     let value = builder.natural(val);
-    Ok(match builder.held(val).rank() {
-        Some(0) => value,
-        _ => builder.reshape(value, &[1]),
-    })
+    Ok(builder.reshape(value, &[1]))
 }
 
 fn axis(at: i64) -> Attrs {
