@@ -200,7 +200,8 @@ pub(crate) enum Change {
 /// died goes, names are settled.
 ///
 /// * A newcomer that replaces a value takes over its name (ONNX: the value's and its node's; TensorFlow: the node's), its place
-///   in the file, its device and its declared type.
+///   in the file, its device and its declared type; also its node's doc string and metadata, unless it is made like another node,
+///   whose it then has.
 /// * TensorFlow control inputs of everything that dies move to the newcomer, or to the readers when an existing value takes
 ///   over; where they can go nowhere without changing what is executed, the driver declines.
 /// * A new node that reads a value which the same rewrite replaces keeps reading the old one: this is how a node is put

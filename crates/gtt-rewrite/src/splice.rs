@@ -1,8 +1,8 @@
 //! Applying one rewrite: make, change, erase, name.
 
 use gtt_ir::{
-    ConstMeta, Constant, Def, Dialect, Editor, GraphId, Model, Name, Node, NodeId, NodeMeta, NodeSpec, Site, Type, Use,
-    ValueId,
+    ConstMeta, Constant, Def, Dialect, Editor, GraphId, Model, Name, Node, NodeId, NodeMeta, NodeSpec, Op, Site, Type,
+    Use, ValueId,
 };
 use gtt_ops::info::{Effects, effects_of, info};
 use rustc_hash::FxHashMap;
@@ -274,9 +274,12 @@ impl<'a, 'm> Splice<'a, 'm> {
         let inputs: Vec<Option<ValueId>> = new.inputs.iter().map(|&operand| self.operand(operand, made)).collect();
         let graph = self.editor.graph();
         let onnx = self.editor.model().dialect == Dialect::Onnx;
-        let model_of = new.like.or_else(|| Some(self.made_by(index)?.node.as_ref()?.0)).unwrap_or(self.anchor);
-        let pattern = graph.get_node(model_of);
-        let meta = pattern.and_then(|node| if node.op == new.op { node.meta.clone() } else { device_of(node) });
+        let stands_for = new.like.or_else(|| Some(self.made_by(index)?.node.as_ref()?.0));
+        let pattern = graph.get_node(stands_for.unwrap_or(self.anchor));
+        let meta = pattern.and_then(|node| match stands_for {
+            Some(_) => meta_for(&new.op, node),
+            None => device_of(node),
+        });
         let rank = match new.like {
             Some(_) => pattern.map_or(rank, |node| node.rank),
             None => self.rank_of(index, rank),
@@ -504,7 +507,16 @@ fn referred_slots(rewrite: &Rewrite) -> Vec<SmallVec<[usize; 2]>> {
     slots
 }
 
-/// What a new node of another op takes over of a node's metadata: the device.
+/// Doc string, metadata and the like of the node that a newcomer stands for. An overload belongs to its op.
+fn meta_for(op: &Op, node: &Node) -> Option<Box<NodeMeta>> {
+    let mut meta = node.meta.clone()?;
+    if node.op != *op {
+        meta.overload = Name::default();
+    }
+    (*meta != NodeMeta::default()).then_some(meta)
+}
+
+/// The device alone: for a node that stands beside what it is placed with.
 fn device_of(node: &Node) -> Option<Box<NodeMeta>> {
     let device = Name::new(node.device());
     (!device.is_empty()).then(|| Box::new(NodeMeta { device, ..NodeMeta::default() }))
