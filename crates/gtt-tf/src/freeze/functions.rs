@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gtt_ir::{Attr, GraphId, Model, Name, Type};
 use gtt_wire::{FieldValue, SliceFields, Writer};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plan::Parameter;
 use crate::Error;
@@ -14,6 +14,8 @@ use crate::graph_def::function_field;
 pub(super) struct Library {
     bodies: FxHashMap<Name, (GraphId, bool)>,
     uses: FxHashMap<Name, usize>,
+    /// What each function refers to.
+    callees: FxHashMap<GraphId, Vec<Name>>,
 }
 
 impl Library {
@@ -21,18 +23,40 @@ impl Library {
         let bodies = model.functions.iter();
         let bodies =
             bodies.map(|function| (function.op.name.clone(), (function.graph, function.opaque.is_none()))).collect();
+        let bodies: FxHashMap<Name, (GraphId, bool)> = bodies;
         let mut uses: FxHashMap<Name, usize> = FxHashMap::default();
-        for (_, graph) in model.graphs() {
+        let mut callees: FxHashMap<GraphId, Vec<Name>> = FxHashMap::default();
+        for (id, graph) in model.graphs() {
             for (_, node) in graph.nodes() {
-                *uses.entry(node.op.name.clone()).or_default() += 1;
-                for entry in node.attrs.iter() {
-                    if let Attr::Func(name) = &entry.value {
-                        *uses.entry(name.clone()).or_default() += 1;
-                    }
+                let named = node.attrs.iter().filter_map(|entry| match &entry.value {
+                    Attr::Func(name) => Some(name),
+                    _ => None,
+                });
+                for name in named.chain([&node.op.name]).filter(|name| bodies.contains_key(*name)) {
+                    *uses.entry(name.clone()).or_default() += 1;
+                    callees.entry(id).or_default().push(name.clone());
                 }
             }
         }
-        Self { bodies, uses }
+        Self { bodies, uses, callees }
+    }
+
+    /// The function calls itself, perhaps through others.
+    fn is_recursive(&self, name: &Name) -> bool {
+        let mut seen: FxHashSet<&Name> = FxHashSet::default();
+        let mut work = vec![name];
+        while let Some(caller) = work.pop() {
+            let Some((body, _)) = self.bodies.get(caller) else { continue };
+            for callee in self.callees.get(body).into_iter().flatten() {
+                if callee == name {
+                    return true;
+                }
+                if seen.insert(callee) {
+                    work.push(callee);
+                }
+            }
+        }
+        false
     }
 
     /// The body of a function that nothing else calls, so that its parameters can be changed; else why not.
@@ -40,6 +64,7 @@ impl Library {
         match self.bodies.get(name) {
             None => Err(format!("passes it to `{name}`, which is not in the library")),
             Some((_, false)) => Err(format!("passes it to `{name}`, whose body is not understood")),
+            Some(_) if self.is_recursive(name) => Err(format!("passes it to `{name}`, which calls itself")),
             Some(_) if self.uses.get(name) != Some(&1) => {
                 Err(format!("passes it to `{name}`, which is used elsewhere, too"))
             }

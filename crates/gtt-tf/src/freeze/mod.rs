@@ -4,9 +4,10 @@
 //! 2 ([`objects`]); else its name, where a part of a partitioned variable (`w/part_1`) is a slice of the whole.
 //!
 //! What becomes of a graph: the variable's node becomes a constant of its name. Reads that wait for nothing are gone; others stay
-//! as `Identity`, because what they wait for may be a branch that is not taken. Handles on their way through v1 control flow
-//! become the tensors themselves, and parameters of branch and loop bodies that got a handle get the tensor. Of what only kept nodes (init ops) run, assignments to frozen variables are taken out; a variable
-//! that only they read and write, such as one for the path of an asset, stays what it is.
+//! as `Identity`, because what they wait for may be a branch that is not taken. Handles on their way through v1 control flow become
+//! the tensors themselves, and parameters of branch and loop bodies that got a handle get the tensor. Of what only kept nodes (init
+//! ops) run, assignments to frozen variables are taken out; a variable that only they read and write, such as one for the path of an
+//! asset, stays what it is.
 //!
 //! Refused, by node: variables that something writes and an output depends on, uses of a handle that are not known, and bodies that
 //! several nodes share or that hand a handle on in another place.

@@ -137,7 +137,7 @@ impl<'m> Plan<'m> {
             "Case" | "StatelessCase" => {
                 return Err(refuse(node, "reads it in one of its branches, which gtt cannot freeze yet"));
             }
-            _ if writes(op) => return Err(refuse(node, "writes it, and an output depends on that")),
+            _ if writes(op) => return Err(refuse(node, WRITES)),
             _ => return Err(refuse(node, "uses it in a way that gtt does not know how to freeze")),
         };
         self.changes.push((id, at, change));
@@ -203,7 +203,7 @@ impl<'m> Plan<'m> {
                 self.changes.push((id, at, Change::Initialized));
                 Ok(Vec::new())
             }
-            _ if takes_reference(node, slot) => Err(refuse(node, "writes it, and an output depends on that")),
+            _ if takes_reference(node, slot) => Err(refuse(node, WRITES)),
             _ => Ok(Vec::new()),
         }
     }
@@ -228,6 +228,8 @@ fn handed_back(graph: &Graph, parameter: ValueId) -> Option<usize> {
     };
     graph.outputs().iter().position(|port| is_parameter(port.value))
 }
+
+const WRITES: &str = "writes it, and an output depends on that: freeze outputs or a signature that does not train";
 
 fn refuse(node: &gtt_ir::Node, what: &str) -> Error {
     Error::unsupported(format!("`{}` ({}) {what}", node.name, node.op.name))

@@ -299,13 +299,15 @@ fn what_cannot_be_frozen_is_named() {
     );
     assert_eq!(
         refused(&written, &["y"], &bundle()),
-        "variable `w`: `step` (AssignAddVariableOp) writes it, and an output depends on that"
+        "variable `w`: `step` (AssignAddVariableOp) writes it, and an output depends on that: freeze outputs or a \
+         signature that does not train"
     );
     let reference = "node { name: 'w' op: 'VariableV2' } node { name: 'x' op: 'Placeholder' }
         node { name: 'y' op: 'ScatterUpdate' input: 'w' input: 'x' input: 'x' }";
     assert_eq!(
         refused(reference, &["y"], &bundle()),
-        "variable `w`: `y` (ScatterUpdate) writes it, and an output depends on that"
+        "variable `w`: `y` (ScatterUpdate) writes it, and an output depends on that: freeze outputs or a \
+         signature that does not train"
     );
     let unknown = with_w("node { name: 'y' op: 'MyOwn' input: 'w' }");
     assert_eq!(
@@ -322,7 +324,11 @@ fn functions_that_call_each_other_end() {
                node_def {{ name: 'c' op: 'StatefulPartitionedCall' input: 'h' attr {{ key: 'f' value {{ func {{ name: '{other}' }} }} }}
                  attr {{ key: 'Tin' value {{ list {{ type: DT_RESOURCE }} }} }} attr {{ key: 'Tout' value {{ list {{ }} }} }} }}
                {} }}",
-            RESTORE.replace("node {", "node_def {").replace("'keys' input", "'keys:output:0' input").replace("'slices'\n", "'slices:output:0'\n")
+            RESTORE.replace("node {", "node_def {").replace(
+                "input: 'prefix' input: 'keys' input: 'slices'",
+                "input: 'prefix:output:0' input: 'keys:output:0' input: 'slices:output:0'
+                 attr { key: 'dtypes' value { list { type: DT_FLOAT type: DT_FLOAT } } }"
+            )
         )
     };
     let graph = format!(
@@ -334,6 +340,8 @@ fn functions_that_call_each_other_end() {
     );
     let mut model = declared(&graph, &["y"]);
     assert_eq!(freeze(&mut model, &bundle()).unwrap().len(), 1);
+    let c = "variable `w`: `c` (StatefulPartitionedCall) passes it to `f`, which calls itself";
+    assert_eq!(refused(&graph.replace("attr { key: 'f' value { func { name: 'f' } } } }\n         library", "attr { key: 'f' value { func { name: 'f' } } } attr { key: 'Tin' value { list { type: DT_RESOURCE } } } }\n         library"), &["c"], &bundle()), c);
 }
 
 /// `while (less(i)) { i, w = body(i, w) }`, and `y = w`.

@@ -92,8 +92,7 @@ impl Freeze {
         names::shorten(&mut source.model, &known);
         let checkpoint = self.open_checkpoint(&root, &source.model, format)?;
         let variables = match &checkpoint {
-            Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)
-                .map_err(|error| with_hint(error, format))?,
+            Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)?,
             None => Vec::new(),
         };
         run(&mut source.model, "strip_unused_nodes")?;
@@ -161,17 +160,6 @@ impl Freeze {
 
 /// A graph that ends in more nodes than this does not say which of them are its outputs.
 const MOST_GUESSED: usize = 8;
-
-/// Where outputs write variables, others may not.
-fn with_hint(error: gtt_tf::Error, format: Format) -> Error {
-    let unsupported = error.kind() == gtt_tf::ErrorKind::Unsupported;
-    let option = if format == Format::SavedModel { "--signature" } else { "--outputs" };
-    let error = Error::from(error);
-    match unsupported {
-        true => error.with_hint(format!("freeze only what does not train: choose with {option}")),
-        false => error,
-    }
-}
 
 /// Runs passes that freezing needs.
 fn run(model: &mut Model, passes: &str) -> Result<(), Error> {
