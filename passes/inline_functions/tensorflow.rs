@@ -16,7 +16,9 @@ pub(super) fn run(cx: &mut PassContext<'_>, max_nodes: usize) {
     let mut nodes = cx.graph(main).node_count();
     inline_in(cx, &library, &mut inlining, main, &mut nodes, max_nodes);
     drop_functions(cx);
-    let bodies: Vec<GraphId> = cx.model().functions.iter().map(|function| function.graph).collect();
+    // What others know by name calls what others know by name.
+    let bodies = cx.model().functions.iter().filter(|function| !function.kept);
+    let bodies: Vec<GraphId> = bodies.map(|function| function.graph).collect();
     for body in bodies {
         inline_in(cx, &library, &mut inlining, body, &mut nodes, max_nodes);
     }
@@ -134,6 +136,7 @@ fn drop_functions(cx: &mut PassContext<'_>) {
     // A body that cannot be read may call any function.
     let opaque = model.functions.iter().any(|function| function.opaque.is_some());
     let mut work = vec![model.main_id()];
+    work.extend(model.functions.iter().filter(|function| function.kept).map(|function| function.graph));
     while let Some(graph) = work.pop() {
         for at in model.graph(graph).nodes().flat_map(|(_, node)| named(model, &places, node)) {
             if !std::mem::replace(&mut needed[at], true) {
@@ -145,7 +148,8 @@ fn drop_functions(cx: &mut PassContext<'_>) {
         return;
     }
     for (at, needed) in needed.iter_mut().enumerate() {
-        *needed = *needed || !cx.permit_with("unused_function", |model| model.functions[at].op.to_string());
+        let is_kept = cx.model().functions[at].kept;
+        *needed = *needed || is_kept || !cx.permit_with("unused_function", |model| model.functions[at].op.to_string());
     }
     let mut needed = needed.into_iter();
     cx.retain_functions(|_| needed.next() != Some(false));

@@ -78,6 +78,8 @@ pub struct Function {
     pub extra: Bytes,
     /// Why the body is not known, in words: the graph is empty, and only the reader's format can write the function.
     pub opaque: Option<Box<str>>,
+    /// It stays as it is though nothing calls it: others than this model's nodes know it by name.
+    pub kept: bool,
 }
 
 impl Model {
@@ -131,10 +133,10 @@ impl Model {
         self.graphs.push(Graph::new(name, parent))
     }
 
-    /// Drops the functions that are not wanted, bodies included.
+    /// Drops the functions that are not wanted, bodies included. Kept ones are not asked about.
     pub fn retain_functions(&mut self, mut wanted: impl FnMut(&Function) -> bool) {
         let (kept, gone): (Vec<Function>, Vec<Function>) =
-            std::mem::take(&mut self.functions).into_iter().partition(|function| wanted(function));
+            std::mem::take(&mut self.functions).into_iter().partition(|function| wanted(function) || function.kept);
         self.functions = kept;
         for function in gone {
             self.revision += 1;

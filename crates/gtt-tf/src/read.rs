@@ -125,6 +125,9 @@ fn decode_saved_model(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>
     saved.folder = folder.map(Path::to_owned);
     let (mut model, mut fields) = graph_def::decode(&source, graph)?;
     declare(&mut model, &saved, &mut fields, &source, options.allow_variables)?;
+    if !crate::variables(&model).is_empty() {
+        saved_model::keep_functions(&mut model, &saved);
+    }
     saved.kept = model.main().kept().iter().map(|&id| model.main().node(id).name.clone()).collect();
     model.envelope = Some(Envelope::new(Held { text, fields, saved: Some(saved) }));
     note_version(&mut model);

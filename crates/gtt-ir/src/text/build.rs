@@ -29,7 +29,8 @@ pub(super) fn build(text: ModelText) -> Parsed<Model> {
             };
             push(&mut defaults, &spot, value)?;
         }
-        let entry = Function { op, overload, graph, opsets, defaults, extra: bytes::Bytes::new(), opaque: None };
+        let entry =
+            Function { op, overload, graph, opsets, defaults, extra: bytes::Bytes::new(), opaque: None, kept: false };
         model.functions.push(entry);
         Builder { model: &mut model, scopes: Vec::new() }.graph(graph, body)?;
     }

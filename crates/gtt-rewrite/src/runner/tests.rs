@@ -416,6 +416,7 @@ fn operator_sets_of_functions_are_their_own() {
         defaults: Default::default(),
         extra: bytes::Bytes::new(),
         opaque: None,
+        kept: false,
     };
     model.functions.push(function);
     assert_eq!(crate::context::opset_of(&model, graph), 13);

@@ -75,7 +75,8 @@ impl Collection {
         };
         if VARIABLES.contains(&self.key.as_str()) {
             for variable in messages(list, 1) {
-                self.entries.push((source.share(variable), strings(variable, &[1])));
+                // Itself, its initialiser, the value read from it, its initial value.
+                self.entries.push((source.share(variable), strings(variable, &[1, 2, 3, 6])));
             }
         } else if let Some((_, tags, values)) = CONTEXTS.iter().find(|(key, ..)| *key == self.key) {
             for context in messages(list, 1) {

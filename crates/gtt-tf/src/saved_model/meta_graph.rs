@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use gtt_ir::{DType, Model, Name};
 use gtt_wire::{FieldValue, SliceFields, Writer};
+use rustc_hash::FxHashSet;
 
 use super::Names;
 use super::collections::Collection;
@@ -169,6 +170,12 @@ impl MetaGraph {
         self.object_graph.as_deref()
     }
 
+    /// The names of the functions that its objects are.
+    pub(super) fn concrete_functions(&self) -> impl Iterator<Item = &str> {
+        let entries = crate::envelope::messages(self.object_graph.as_deref().unwrap_or_default(), 2);
+        entries.filter_map(|entry| std::str::from_utf8(crate::envelope::messages(entry, 1).last()?).ok())
+    }
+
     /// The element type that a signature declares for a tensor.
     pub(crate) fn declared(&self, tensor: &str) -> Option<DType> {
         let wanted = split_reference(tensor);
@@ -194,7 +201,15 @@ impl MetaGraph {
                         writer.raw(raw);
                     }
                 }
-                Kept::Objects(raw) | Kept::Other(raw) => writer.raw(raw),
+                Kept::Objects(raw) => {
+                    // Python's loader takes a model without objects for one of TensorFlow 1, and fails for one without functions.
+                    let functions: FxHashSet<&str> =
+                        model.functions.iter().map(|function| function.op.name.as_str()).collect();
+                    if self.concrete_functions().all(|name| functions.contains(name)) {
+                        writer.raw(raw);
+                    }
+                }
+                Kept::Other(raw) => writer.raw(raw),
             }
         }
         if !self.has_graph && length > 0 {

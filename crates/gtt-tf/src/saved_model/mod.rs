@@ -146,6 +146,13 @@ pub fn mark_frozen(model: &mut Model) {
         saved.freeze();
         model.envelope = Some(Envelope::new(held));
     }
+    model.functions.iter_mut().for_each(|function| function.kept = false);
+}
+
+/// Lets the functions stay that Python's loader finds by name. Without variables it can do without them.
+pub(crate) fn keep_functions(model: &mut Model, saved: &SavedModel) {
+    let known: rustc_hash::FxHashSet<&str> = saved.meta.concrete_functions().collect();
+    model.functions.iter_mut().for_each(|function| function.kept = known.contains(function.op.name.as_str()));
 }
 
 /// The graph's message in a `MetaGraphDef`.

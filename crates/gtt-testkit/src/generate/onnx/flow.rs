@@ -264,6 +264,7 @@ fn call(to: &mut Builder<'_>) {
         defaults,
         extra: Default::default(),
         opaque: None,
+        kept: false,
     };
     to.model.functions.push(function);
     for _ in 0..1 + to.random.below(2) {

@@ -88,6 +88,7 @@ pub(super) fn library<'s>(
             defaults: defaults(source, signature.message).map_err(place)?,
             extra: extra(message).map_err(place)?.freeze(),
             opaque: None,
+            kept: false,
         };
         if let Err(problem) = read {
             // What was read of the body goes with its graph.
