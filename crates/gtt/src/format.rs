@@ -96,7 +96,9 @@ fn unknown(path: &Path, bytes: &[u8]) -> Error {
             .with_hint("it is a zip file, as PyTorch saves its models: export it with `torch.onnx.export` first");
     }
     if name.contains(".ckpt") || name.ends_with(".index") || name.contains(".data-0") {
-        return error.with_hint("it is part of a checkpoint: freeze the graph into a GraphDef first");
+        return error.with_hint(
+            "it is part of a checkpoint: `gtt freeze --graph GRAPH --checkpoint CHECKPOINT` joins it with its graph",
+        );
     }
     error
 }

@@ -58,8 +58,7 @@ fn not_frozen(variables: &[Name]) -> Error {
         count => (format!("{count} variables"), "are"),
     };
     Error::unsupported(format!(
-        "the SavedModel is not frozen: {count} ({}{more}) {verb} read from its checkpoint; gtt cannot freeze variables yet, \
-         so turn them into constants with TensorFlow first",
+        "the SavedModel is not frozen: {count} ({}{more}) {verb} read from its checkpoint; `gtt freeze` makes them constants",
         shown.join(", ")
     ))
 }

@@ -409,3 +409,68 @@ fn a_saved_model_cut_or_flipped_anywhere_never_panics() {
         }
     }
 }
+
+const OBJECTS: &str = "object_graph_def { nodes { user_object { } }
+    concrete_functions { key: 'known' value { bound_inputs: 0 } } }";
+
+fn with_functions(variable: &str) -> Bytes {
+    let function = |name: &str| format!("function {{ signature {{ name: '{name}' }} }}");
+    let graph = format!("{GRAPH} {variable} library {{ {} {} }}", function("known"), function("other"));
+    saved(&meta("'serve'", &graph, &format!("{SIGNATURE} {OBJECTS}")))
+}
+
+#[test]
+fn functions_that_objects_name_stay_beside_variables() {
+    let bytes = with_functions("node { name: 'v' op: 'VarHandleOp' }");
+    let options = ReadOptions { allow_variables: true, ..ReadOptions::default() };
+    let mut model = decode_with(bytes, &options).unwrap();
+    model.retain_functions(|_| false);
+    let names: Vec<&str> = model.functions.iter().map(|function| function.op.name.as_str()).collect();
+    assert_eq!(names, ["known"]);
+    assert!(text_of(&model).contains("concrete_functions"));
+    crate::mark_frozen(&mut model);
+    model.retain_functions(|_| false);
+    assert!(model.functions.is_empty() && !text_of(&model).contains("object_graph_def"));
+}
+
+#[test]
+fn objects_without_their_functions_are_left_out() {
+    let mut model = open(&with_functions(""));
+    assert!(text_of(&model).contains("object_graph_def"));
+    model.retain_functions(|function| function.op.name == "known");
+    assert!(text_of(&model).contains("object_graph_def"));
+    model.retain_functions(|_| false);
+    assert!(!text_of(&model).contains("object_graph_def"));
+}
+
+#[test]
+fn signatures_can_be_chosen() {
+    let other = SIGNATURE.replace("serving_default", "other");
+    let bytes = saved(&meta("'serve'", GRAPH, &format!("{SIGNATURE} {other}")));
+    let choose = |key: &str| {
+        decode_with(bytes.clone(), &ReadOptions { signatures: vec![key.to_owned()], ..ReadOptions::default() })
+    };
+    let model = choose("other").unwrap();
+    assert_eq!(crate::signatures(&model).len(), 1);
+    assert!(!text_of(&model).contains("serving_default"));
+    let said = choose("third").unwrap_err().to_string();
+    assert_eq!(said, "there is no signature `third`; there are `other`, `serving_default`");
+}
+
+#[test]
+fn freezing_takes_out_what_is_about_variables() {
+    let rest = format!(
+        "{SIGNATURE} {OBJECTS} saver_def {{ restore_op_name: 'unused' filename_tensor_name: 'x:0' }}
+         collection_def {{ key: 'variables' value {{ bytes_list {{ value: '\\012\\001x' }} }} }}
+         collection_def {{ key: 'saved_model_main_op' value {{ node_list {{ value: 'init' }} }} }}
+         signature_def {{ key: '__saved_model_init_op' value {{ outputs {{ key: 'op' value {{ name: 'init' }} }} }} }}"
+    );
+    let bytes = saved(&format!("{} {}", meta("'serve'", GRAPH, &rest), meta("'train'", GRAPH, SIGNATURE)));
+    let mut model = open(&bytes);
+    crate::mark_frozen(&mut model);
+    let text = text_of(&model);
+    for gone in ["object_graph_def", "saver_def", "'variables'", "\"variables\"", "train", "__saved_model_init_op"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    assert!(text.contains("serving_default") && text.contains("saved_model_main_op"), "{text}");
+}
