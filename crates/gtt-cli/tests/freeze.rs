@@ -80,6 +80,19 @@ fn functions_and_objects_of_tensorflow_2_are_followed() {
 }
 
 #[test]
+fn a_graph_becomes_a_saved_model_with_a_signature() {
+    let out = Out::new();
+    let (graph, folder) = (out.str("graph.pb"), out.str("model"));
+    gtt(&["transform", "mnist/unfrozen", "-o", &graph, "--passes", ""]).exits(0);
+    let checkpoint = "mnist/unfrozen/variables/variables";
+    gtt(&["freeze", &graph, "--checkpoint", checkpoint, "--outputs", "softmax", "-o", &folder]).exits(0);
+    assert!(Path::new(&folder).join("saved_model.pb").is_file());
+    let signatures = gtt(&["summarize", &folder, "--json"]).exits(0).json()["signatures"].clone();
+    assert_eq!(signatures[0]["inputs"], serde_json::json!([["input", "input:0"]]));
+    gtt(&["verify", "mnist/frozen.pb", &folder, "--inputs", "input", "--outputs", "softmax"]).exits(0);
+}
+
+#[test]
 fn a_table_in_a_graph_def_is_warned_of() {
     let out = Out::new();
     let ran = gtt(&["freeze", "module/model", "--signature", "serving_default", "-o", &out.str("graph.pb")]).exits(0);

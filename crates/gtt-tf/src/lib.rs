@@ -43,7 +43,7 @@ pub use likely::{LikelyInterface, likely_interface};
 pub use read::{
     ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_training_graph, read_with,
 };
-pub use saved_model::{Signature, SignatureTensor, mark_frozen};
+pub use saved_model::{Signature, SignatureTensor, make_saved_model, mark_frozen};
 pub use tensor::{decode_tensor, encode_tensor};
 pub use write::{
     WriteOptions, Written, encode, encode_graph_def, encode_graph_def_parts, encode_parts, encode_pbtxt, write,

@@ -7,6 +7,7 @@
 mod collections;
 mod folder;
 mod interface;
+mod make;
 mod meta_graph;
 mod signature;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 pub(crate) use folder::{is_saved_model, write_folder};
 pub(crate) use interface::declare;
+pub use make::make_saved_model;
 pub(crate) use meta_graph::MetaGraph;
 pub use signature::{Signature, SignatureTensor};
 

@@ -262,9 +262,17 @@ impl Frozen {
         &self.report
     }
 
-    /// Writes the model in one step: a SavedModel as a folder with its assets and without variables, or a GraphDef (`.pb`, `.pbtxt`).
+    /// Writes the model in one step: a GraphDef when the path ends in `.pb` or `.pbtxt`, else a SavedModel, which is a folder: with the
+    /// assets of the one that was read, or, around a GraphDef, with the signature `serving_default`.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<Saved, Error> {
-        let (path, options) = (path.as_ref(), SaveOptions::default());
+        let path = path.as_ref();
+        if self.source.format != Format::SavedModel && path.extension().is_none() {
+            let mut model = self.source.model.clone();
+            gtt_tf::make_saved_model(&mut model)?;
+            let options = SaveOptions::new().format(Format::SavedModel);
+            return crate::save::save(&model, Format::SavedModel, path, &options);
+        }
+        let options = SaveOptions::default();
         let (format, _) = crate::format::for_output(path, self.source.format, Dialect::Tf)?;
         if format == Format::SavedModel
             || self.source.model.main().kept().is_empty()
