@@ -1,6 +1,6 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{Dialect, Graph, GraphId, Site, traverse};
+use gtt_ir::{Def, Dialect, Graph, GraphId, Site, traverse};
 use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo};
 use rustc_hash::FxHashMap;
 
@@ -104,7 +104,13 @@ fn stack_order(cx: &PassContext<'_>, id: GraphId) -> Option<Vec<Site>> {
 fn sources(graph: &Graph, site: Site) -> Vec<Site> {
     let Site::Node(node) = site else { return Vec::new() };
     let node = graph.node(node);
-    let operands = node.operands().map(|value| graph.def_node(value).map_or(Site::Const(value), Site::Node));
+    let source = |value| match graph.value(value).def {
+        Def::Node { node, .. } => Some(Site::Node(node)),
+        Def::Const(_) => Some(Site::Const(value)),
+        // An argument of a function.
+        _ => None,
+    };
+    let operands = node.operands().filter_map(source);
     operands.chain(node.control.iter().copied()).collect()
 }
 

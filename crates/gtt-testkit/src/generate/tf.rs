@@ -4,6 +4,8 @@ use gtt_ir::{Attr, DType, NodeId, NodeMeta, Site, Tensor, Type};
 
 use super::{Builder, Item, placeholder};
 
+mod motifs;
+
 pub(super) fn fill(to: &mut Builder<'_>, steps: usize) {
     inputs(to);
     for _ in 0..steps {
@@ -76,7 +78,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(20) {
+    match to.random.below(26) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -90,6 +92,7 @@ fn step(to: &mut Builder<'_>) {
         16 => constants_only(to),
         17 => blocks_then_batch_norm(to),
         18 => joined_then_batch_norm(to),
+        19..=24 => motifs::step(to),
         _ => to.duplicate(),
     }
 }
