@@ -25,6 +25,7 @@ pub static PASS: PassInfo = PassInfo {
         Param::new("fallback_max", Kind::Float, "largest value of results"),
         Param { repeated: true, ..Param::new("ignore_op", Kind::Name, "op that stays in floats") },
     ],
+    scope: gtt_rewrite::Scope::Main,
     numerics: Numerics::Lossy,
     after: &["fold_batch_norms", "fold_old_batch_norms", "quantize_weights"],
     ..PassInfo::new(

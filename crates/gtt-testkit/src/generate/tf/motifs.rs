@@ -263,6 +263,7 @@ fn call(to: &mut Builder<'_>) {
         defaults: Attrs::new(),
         extra: Default::default(),
         opaque: None,
+        kept: false,
     });
     for _ in 0..1 + to.random.below(2) {
         let attrs = [
