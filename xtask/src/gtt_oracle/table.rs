@@ -44,7 +44,8 @@ pub(crate) fn document(version: &str, rows: &[Row]) -> String {
     for (topic, rows) in &topics {
         let _ = write!(
             text,
-            "\n## {topic}\n\n| scenario | run | verdict | theirs | ours | why |\n|---|---|---|---|---|---|\n"
+            "\n## {topic}\n\n{}| scenario | run | verdict | theirs | ours | why |\n|---|---|---|---|---|---|\n",
+            differs(topic)
         );
         for row in rows {
             let spec = if row.spec.is_empty() { String::new() } else { format!(" [{}]", row.spec) };
@@ -58,6 +59,15 @@ pub(crate) fn document(version: &str, rows: &[Row]) -> String {
         }
     }
     text
+}
+
+/// What the README of a pass says on the matter.
+fn differs(topic: &str) -> String {
+    let doc = gtt_passes::PASSES.iter().find(|pass| pass.name == topic).map_or("", |pass| pass.doc);
+    let section = doc.split("\n## Differs from GTT\n").nth(1).unwrap_or_default();
+    let section =
+        section.split("\n## ").next().unwrap_or_default().split("\nExample:").next().unwrap_or_default().trim();
+    if section.is_empty() { String::new() } else { format!("{section}\n\n") }
 }
 
 /// One line of a cell, not too long, and no path of this machine.

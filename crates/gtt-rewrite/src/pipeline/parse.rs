@@ -46,39 +46,6 @@ struct Found {
     name_span: Range<usize>,
 }
 
-/// The transforms of the original tool, for a better answer where one is missing here.
-const GRAPH_TRANSFORM_TOOL: &[&str] = &[
-    "add_default_attributes",
-    "backport_concatv2",
-    "backport_tensor_array_v3",
-    "flatten_atrous_conv",
-    "fold_batch_norms",
-    "fold_constants",
-    "fold_old_batch_norms",
-    "freeze_requantization_ranges",
-    "fuse_pad_and_conv",
-    "fuse_resize_and_conv",
-    "fuse_resize_pad_and_conv",
-    "inline_partitionedcall",
-    "insert_logging",
-    "merge_duplicate_nodes",
-    "obfuscate_names",
-    "quantize_nodes",
-    "quantize_weights",
-    "remove_attribute",
-    "remove_control_dependencies",
-    "remove_device",
-    "remove_nodes",
-    "rename_attribute",
-    "rename_node",
-    "rename_op",
-    "round_weights",
-    "set_device",
-    "sort_by_execution_order",
-    "sparsify_gather",
-    "strip_unused_nodes",
-];
-
 impl<'a> Parser<'a> {
     fn peek(&self) -> Option<char> {
         self.text[self.at..].chars().next()
@@ -197,9 +164,6 @@ impl<'a> Parser<'a> {
                 }));
             }
             let hint = match self.registry.suggest_pass(written) {
-                _ if GRAPH_TRANSFORM_TOOL.contains(&written) => {
-                    ": a transform of the Graph Transform Tool that is not there yet".to_owned()
-                }
                 Some(close) => format!(", did you mean `{close}`?"),
                 None => String::new(),
             };
