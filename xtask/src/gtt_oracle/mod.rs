@@ -55,7 +55,8 @@ pub(crate) fn run(root: &Path, task: &GttOracle) -> Result<()> {
             root.join("target/debug/gtt")
         }
     };
-    let mut scenarios = scenario::read_folder(&root.join(SCENARIOS))?;
+    let folder = root.join(SCENARIOS);
+    let mut scenarios = scenario::read_folder(&folder)?;
     let all = scenarios.len();
     let key = |scenario: &Scenario| format!("{}/{}", scenario.topic, scenario.name);
     scenarios.retain(|one| task.only.is_empty() || task.only.iter().any(|only| key(one).starts_with(only)));
@@ -69,8 +70,8 @@ pub(crate) fn run(root: &Path, task: &GttOracle) -> Result<()> {
     let mut jobs = String::new();
     let mut ours = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
-        let job = Job::prepare(scenario, &work, index).with_context(|| key(scenario))?;
-        let found = job.run_ours(&gtt, scenario, task.seconds).with_context(|| key(scenario))?;
+        let job = Job::prepare(scenario, &folder, &work, index).with_context(|| key(scenario))?;
+        let found = job.run_ours(&gtt, task.seconds).with_context(|| key(scenario))?;
         jobs.push_str(&job.line(scenario, index, &found, task.seconds).to_string());
         jobs.push('\n');
         ours.push(found);
@@ -100,10 +101,11 @@ struct Job {
     target: PathBuf,
     inputs: String,
     outputs: String,
+    transforms: String,
 }
 
 impl Job {
-    fn prepare(scenario: &Scenario, work: &Path, index: usize) -> Result<Self> {
+    fn prepare(scenario: &Scenario, folder: &Path, work: &Path, index: usize) -> Result<Self> {
         let stem = format!("{index}-{}-{}", scenario.topic, scenario.name);
         let (mut inputs, mut outputs) = (String::new(), String::new());
         let model = match scenario.graph.strip_prefix("random ") {
@@ -134,18 +136,19 @@ impl Job {
         };
         let inputs = scenario.inputs.clone().unwrap_or(inputs);
         let outputs = scenario.outputs.clone().unwrap_or(outputs);
-        Ok(Self { graph, target: work.join(format!("{stem}.ours.pb")), inputs, outputs })
+        let transforms = scenario.transforms.replace("{dir}", &folder.display().to_string());
+        Ok(Self { graph, target: work.join(format!("{stem}.ours.pb")), inputs, outputs, transforms })
     }
 
     /// As a recipe for the original tool would run it.
-    fn run_ours(&self, gtt: &Path, scenario: &Scenario, seconds: u64) -> Result<Ours> {
+    fn run_ours(&self, gtt: &Path, seconds: u64) -> Result<Ours> {
         let mut command = Command::new(gtt);
         command.arg("transform").args([
             format!("--in_graph={}", self.graph.display()),
             format!("--out_graph={}", self.target.display()),
             format!("--inputs={}", self.inputs),
             format!("--outputs={}", self.outputs),
-            format!("--transforms={}", scenario.transforms),
+            format!("--transforms={}", self.transforms),
             "--json".to_owned(),
             "--explain-declines".to_owned(),
         ]);
@@ -158,7 +161,7 @@ impl Job {
             "graph": self.graph,
             "inputs": self.inputs,
             "outputs": self.outputs,
-            "transforms": scenario.transforms,
+            "transforms": self.transforms,
             "feeds": scenario.feeds,
             "numerics": scenario.numerics,
             "literal": scenario.literal,
@@ -228,7 +231,7 @@ mod tests {
                 scenario.topic,
                 scenario.name
             );
-            Job::prepare(scenario, work.path(), index).unwrap();
+            Job::prepare(scenario, &root, work.path(), index).unwrap();
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     /// What is special about it; why the tools differ.
     pub(crate) words: String,
-    /// What both are told to do.
+    /// What both are told to do; `{dir}` is the folder of scenarios.
     pub(crate) transforms: String,
     /// Fed tensors as both are told, if they are not those of the graph.
     pub(crate) inputs: Option<String>,
@@ -103,7 +103,7 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Scenario>> {
     let mut scenarios = Vec::new();
     for file in files {
         let topic = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file)?.replace("{dir}", &folder.display().to_string());
+        let text = std::fs::read_to_string(&file)?;
         scenarios.extend(parse(&topic, &text).with_context(|| format!("{topic}.txt"))?);
     }
     Ok(scenarios)

@@ -49,7 +49,8 @@ pub(crate) fn document(version: &str, rows: &[Row]) -> String {
         );
         for row in rows {
             let spec = if row.spec.is_empty() { String::new() } else { format!(" [{}]", row.spec) };
-            let cells = [&row.theirs, &row.ours, &format!("{}{spec}", row.words)].map(|cell| escaped(cell));
+            let why = format!("{}{spec}", row.words);
+            let cells = [escaped(&row.theirs, 120), escaped(&row.ours, 120), escaped(&why, 600)];
             let run = if row.transforms == *topic {
                 String::new()
             } else {
@@ -71,12 +72,13 @@ fn differs(topic: &str) -> String {
 }
 
 /// One line of a cell, not too long, and no path of this machine.
-fn escaped(text: &str) -> String {
-    let text: String = text
-        .split_whitespace()
-        .map(|word| if word.starts_with('/') { "…" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ");
-    let text: String = if text.chars().count() > 400 { text.chars().take(400).chain(['…']).collect() } else { text };
+fn escaped(text: &str, longest: usize) -> String {
+    let local = |word: &str| word.trim_start_matches('`').starts_with('/');
+    let words: Vec<&str> = text.split_whitespace().map(|word| if local(word) { "…" } else { word }).collect();
+    let text = words.join(" ");
+    let text = match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    };
     text.replace('|', "\\|").replace('<', "&lt;").replace('*', "\\*")
 }
