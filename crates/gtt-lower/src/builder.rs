@@ -394,9 +394,9 @@ impl<'a> Builder<'a> {
         self.held_mut(val).kept = Some(kept);
     }
 
-    /// Records that the value is the number of the iteration of a loop.
-    pub(crate) fn set_iteration(&mut self, val: Val, number: u32) {
-        self.held_mut(val).iteration = Some(number);
+    /// Records that the value is the number of the iteration of a loop, counted from `start`.
+    pub(crate) fn set_iteration(&mut self, val: Val, number: u32, start: i64) {
+        self.held_mut(val).iteration = Some((number, start));
     }
 
     /// Records that the value is `0, 1, 2, …` below `limit`.

@@ -31,10 +31,10 @@ pub(crate) struct Plan {
     pub(crate) inits: Vec<Val>,
     /// The variable stays as it is.
     same: Vec<bool>,
-    /// It is 0 at first and 1 more after each iteration.
-    counts: Vec<bool>,
-    /// The loop runs while the counters are below all of these.
-    limits: Option<Vec<Val>>,
+    /// It is this at first and 1 more after each iteration.
+    counts: Vec<Option<i64>>,
+    /// The loop runs while counters are below all of these; with what each counter starts from.
+    limits: Option<Vec<(Val, i64)>>,
     /// Variables whose end or course matters.
     needed: Vec<bool>,
 }
@@ -85,8 +85,14 @@ fn comparisons(graph: &Graph, condition: ValueId) -> Option<Vec<(ValueId, ValueI
     Some(found)
 }
 
-fn is_zero(builder: &Builder<'_>, val: Val) -> bool {
-    builder.held(val).elems.as_deref() == Some(&[Elem::Known(0)]) && builder.held(val).rank() == Some(0)
+/// The number that an integer scalar is.
+fn start(builder: &Builder<'_>, val: Val) -> Option<i64> {
+    match builder.held(val).elems.as_deref() {
+        Some([Elem::Known(start)]) if builder.held(val).rank() == Some(0) && start.unsigned_abs() < 1 << 31 => {
+            Some(*start)
+        }
+        _ => None,
+    }
 }
 
 /// The plan of a v2 loop.
@@ -109,24 +115,26 @@ pub(crate) fn function_plan(
     let (in_body, in_test) = (index(body), index(test));
     let next = |at: usize| body.outputs()[at].value;
     let same: Vec<bool> = (0..count).map(|at| in_body.get(&origin(body, next(at))) == Some(&at)).collect();
-    let counts: Vec<bool> = (0..count)
+    let counts: Vec<Option<i64>> = (0..count)
         .map(|at| {
-            is_zero(builder, inits[at]) && increment(body, next(at), |value| in_body.get(&value).copied()) == Some(at)
+            let own = increment(body, next(at), |value| in_body.get(&value).copied()) == Some(at);
+            start(builder, inits[at]).filter(|_| own)
         })
         .collect();
     let compared = test.outputs().first().and_then(|port| comparisons(test, port.value));
     let limits = compared.and_then(|compared| {
         let mut limits = Vec::new();
         for (counter, limit) in compared {
-            in_test.get(&origin(test, counter)).filter(|&&at| counts[at])?;
-            limits.push(match in_test.get(&origin(test, limit)) {
+            let from = in_test.get(&origin(test, counter)).and_then(|&at| counts[at])?;
+            let limit = match in_test.get(&origin(test, limit)) {
                 Some(&at) if same[at] => inits[at],
                 Some(_) => return None,
                 None => {
                     let tensor = constant(test, limit)?;
                     builder.constant(&gtt_ir::Name::new_static("limit"), tensor)
                 }
-            });
+            };
+            limits.push((limit, from));
         }
         Some(limits)
     });
@@ -223,20 +231,19 @@ impl Walk<'_, '_> {
         let at = |value: ValueId| by_merge.get(&value).copied();
         let same: Vec<bool> =
             variables.iter().enumerate().map(|(own, variable)| at(origin(graph, variable.next)) == Some(own)).collect();
-        let counts: Vec<bool> = variables
+        let counts: Vec<Option<i64>> = variables
             .iter()
             .enumerate()
             .map(|(own, variable)| {
-                is_zero(self.builder, inits[own]) && increment(graph, variable.next, at) == Some(own)
+                start(self.builder, inits[own]).filter(|_| increment(graph, variable.next, at) == Some(own))
             })
             .collect();
         let limits = comparisons(graph, condition).and_then(|compared| {
             let mut limits = Vec::new();
             for (counter, limit) in compared {
-                at(origin(graph, counter)).filter(|&at| counts[at])?;
-                limits.push(
-                    self.limit(origin(graph, limit), |value| at(value).filter(|&at| same[at]).map(|at| inits[at]))?,
-                );
+                let from = at(origin(graph, counter)).and_then(|at| counts[at])?;
+                let inits = |value| at(value).filter(|&at| same[at]).map(|at| inits[at]);
+                limits.push((self.limit(origin(graph, limit), inits)?, from));
             }
             Some(limits)
         });
@@ -291,15 +298,16 @@ impl Walk<'_, '_> {
             .map(|at| match self.builder.held(plan.inits[at]).array {
                 _ if !plan.needed[at] => Kind::Unused,
                 _ if plan.same[at] => Kind::Same,
-                _ if plan.counts[at] && trips.is_some() => Kind::Counter,
+                _ if plan.counts[at].is_some() && trips.is_some() => Kind::Counter,
                 Some(_) => Kind::Scanned,
                 None => Kind::Carried,
             })
             .collect();
         for (at, kind) in kinds.iter().enumerate() {
             let array = self.builder.held(plan.inits[at]).array;
-            if *kind == Kind::Scanned && !array.is_some_and(|array| matches!(array.state, ArrayState::Empty)) {
-                return decline("a list that is not empty is written in a loop");
+            let begun = |array: Array| matches!(array.state, ArrayState::Empty | ArrayState::Begun { .. });
+            if *kind == Kind::Scanned && !array.is_some_and(begun) {
+                return decline("a list that is full is written in a loop");
             }
         }
         if !kinds.iter().any(|kind| matches!(kind, Kind::Carried | Kind::Scanned)) {
@@ -346,40 +354,48 @@ impl Walk<'_, '_> {
         decline("the shapes of its variables do not settle")
     }
 
-    /// The number of iterations: the least of the limits, and not below 0.
-    fn trips(&mut self, limits: &[Val]) -> Result<Option<Val>, Why> {
-        let mut distinct: Vec<Val> = Vec::new();
-        for &limit in limits {
-            if !matches!(self.builder.held(limit).dtype, DType::I32 | DType::I64)
-                || self.builder.held(limit).rank() != Some(0)
-            {
+    /// The number of iterations: the least of the limits less what is counted from, and not below 0.
+    fn trips(&mut self, limits: &[(Val, i64)]) -> Result<Option<Val>, Why> {
+        let mut distinct: Vec<(Val, i64)> = Vec::new();
+        for &(limit, from) in limits {
+            let held = self.builder.held(limit);
+            if !matches!(held.dtype, DType::I32 | DType::I64) || held.rank() != Some(0) {
                 return Ok(None);
             }
-            if !distinct.iter().any(|&other| self.builder.same_scalar(other, limit)) {
-                distinct.push(limit);
+            if !distinct.iter().any(|&(other, start)| start == from && self.builder.same_scalar(other, limit)) {
+                distinct.push((limit, from));
             }
         }
-        let [first, rest @ ..] = distinct.as_slice() else { return Ok(None) };
+        let Some(&(first, from)) = distinct.first() else { return Ok(None) };
         // Extents are not negative.
-        let sure = |builder: &Builder<'_>, val: Val| match builder.held(val).elems.as_deref() {
-            Some([Elem::Known(number)]) => *number >= 0,
-            Some([Elem::Symbol(_)]) => true,
-            _ => false,
-        };
-        if rest.is_empty() && sure(self.builder, *first) {
-            return Ok(Some(*first));
+        if let ([_], Some([elem])) = (distinct.as_slice(), self.builder.held(first).elems.as_deref()) {
+            match elem {
+                Elem::Known(limit) if from == 0 && *limit >= 0 => return Ok(Some(first)),
+                Elem::Symbol(_) if from == 0 => return Ok(Some(first)),
+                Elem::Known(limit) => {
+                    let count = limit.saturating_sub(from).max(0);
+                    let name = self.builder.scope();
+                    return Ok(Some(self.builder.constant(&name, Tensor::scalar(count))));
+                }
+                _ => {}
+            }
         }
-        let dtype = self.builder.held(*first).dtype;
         let scalar = declared(DType::I64, Some(&Shape::new()));
-        let mut value = self.builder.wide(*first)?;
-        for &other in rest {
-            let other = self.builder.wide(other)?;
-            value = self.builder.one("Min", &[value, other], Attrs::new(), scalar.clone());
+        let mut least = None;
+        for (limit, from) in distinct {
+            let mut value = self.builder.wide(limit)?;
+            if from != 0 {
+                let from = self.builder.scalar(DType::I64, from as f64)?;
+                value = self.builder.one("Sub", &[value, from], Attrs::new(), scalar.clone());
+            }
+            least = Some(match least {
+                Some(other) => self.builder.one("Min", &[other, value], Attrs::new(), scalar.clone()),
+                None => value,
+            });
         }
-        let zero = self.builder.scalar(DType::I64, 0.0)?;
-        value = self.builder.one("Max", &[value, zero], Attrs::new(), scalar);
-        let form = if dtype == DType::I64 { Form::Natural } else { Form::Wide };
-        Ok(Some(self.builder.hold(form, value, dtype, Some(Shape::new()))))
+        let (zero, Some(least)) = (self.builder.scalar(DType::I64, 0.0)?, least) else { return Ok(None) };
+        let value = self.builder.one("Max", &[least, zero], Attrs::new(), scalar);
+        Ok(Some(self.builder.natural_result(value, DType::I64, Some(Shape::new()))))
     }
 
     /// A loop that changes nothing but its counter.
@@ -388,20 +404,31 @@ impl Walk<'_, '_> {
             Kind::Unused => Ok(None),
             Kind::Same => Ok(Some(plan.inits[at])),
             _ => match trips {
-                Some(trips) => Ok(Some(self.as_counter(trips, plan.inits[at])?)),
+                Some(trips) => Ok(Some(self.as_counter(trips, plan.inits[at], plan.counts[at])?)),
                 None => decline("a loop without variables"),
             },
         };
         kinds.iter().enumerate().map(each).collect()
     }
 
-    /// The number of iterations in the type of a counter.
-    fn as_counter(&mut self, trips: Val, init: Val) -> Result<Val, Why> {
-        let dtype = self.builder.held(init).dtype;
-        if self.builder.held(trips).dtype == dtype {
+    /// A counter after so many iterations.
+    fn as_counter(&mut self, trips: Val, init: Val, from: Option<i64>) -> Result<Val, Why> {
+        let (dtype, from) = (self.builder.held(init).dtype, from.unwrap_or(0));
+        if from == 0 && self.builder.held(trips).dtype == dtype {
             return Ok(trips);
         }
         let value = self.builder.wide(trips)?;
+        self.counted(value, dtype, from)
+    }
+
+    /// `count + from` as an integer of a type.
+    fn counted(&mut self, count: ValueId, dtype: DType, from: i64) -> Result<Val, Why> {
+        let mut value = count;
+        if from != 0 {
+            let from = self.builder.scalar(DType::I64, from as f64)?;
+            let scalar = declared(DType::I64, Some(&Shape::new()));
+            value = self.builder.one("Add", &[value, from], Attrs::new(), scalar);
+        }
         let form = if dtype == DType::I64 { Form::Natural } else { Form::Wide };
         Ok(self.builder.hold_again(form, value, dtype, Some(Shape::new())))
     }
@@ -425,19 +452,22 @@ impl Walk<'_, '_> {
                 Kind::Same => plan.inits[at],
                 Kind::Counter => {
                     let value = self.builder.natural(iteration);
-                    let form = if init.dtype == DType::I64 { Form::Natural } else { Form::Wide };
-                    self.builder.hold_again(form, value, init.dtype, Some(Shape::new()))
+                    self.counted(value, init.dtype, plan.counts[at].unwrap_or(0))?
                 }
                 Kind::Scanned => {
+                    let first = match init.array.map(|array| array.state) {
+                        Some(ArrayState::Begun { count, .. }) => count,
+                        _ => 0,
+                    };
                     let size = init.array.and_then(|array| array.size);
-                    self.builder.list(Array { size, state: ArrayState::Open { number, var: at } })
+                    self.builder.list(Array { size, state: ArrayState::Open { number, var: at, first } })
                 }
                 Kind::Carried => self.builder.body_input("variable", init.dtype, shapes[at].clone()),
                 // Nothing that is lowered reads it.
                 Kind::Unused => plan.inits[at],
             };
-            if plan.counts[at] && matches!(kind, Kind::Counter | Kind::Carried) {
-                self.builder.set_iteration(val, number);
+            if let Some(from) = plan.counts[at].filter(|_| matches!(kind, Kind::Counter | Kind::Carried)) {
+                self.builder.set_iteration(val, number, from);
             }
             variables.push(val);
         }
@@ -510,7 +540,9 @@ impl Walk<'_, '_> {
             results[at] = match kind {
                 Kind::Unused => None,
                 Kind::Same => Some(plan.inits[at]),
-                Kind::Counter => trips.map(|trips| self.as_counter(trips, plan.inits[at])).transpose()?,
+                Kind::Counter => {
+                    trips.map(|trips| self.as_counter(trips, plan.inits[at], plan.counts[at])).transpose()?
+                }
                 Kind::Carried => {
                     let value = values.next().ok_or("a result of the loop is missing")?;
                     Some(self.builder.natural_result(value, ends[at].0, shapes[at].clone()))
@@ -521,18 +553,43 @@ impl Walk<'_, '_> {
         for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
             let value = values.next().ok_or("a result of the loop is missing")?;
             let content = self.builder.natural_result(value, ends[at].0, stacked(&ends[at].1));
-            let size = self.builder.held(plan.inits[at]).array.and_then(|array| array.size);
-            results[at] = Some(self.filled(content, size, trips)?);
+            results[at] = Some(self.filled(content, plan, at, trips)?);
         }
         Ok(results)
     }
 
     /// The list after the loop: what was not written is zero.
-    fn filled(&mut self, content: Val, size: Option<Val>, trips: Option<Val>) -> Result<Val, Why> {
-        let full = match (size, trips) {
-            (None, _) => content,
-            (Some(size), Some(trips)) if self.builder.same_scalar(size, trips) => content,
-            (Some(size), _) => {
+    fn filled(&mut self, content: Val, plan: &Plan, at: usize, trips: Option<Val>) -> Result<Val, Why> {
+        let array = self.builder.held(plan.inits[at]).array;
+        let size = array.and_then(|array| array.size);
+        let (content, first) = match array.map(|array| array.state) {
+            Some(ArrayState::Begun { content: before, count }) => {
+                let (a, b) = (self.builder.held(before).clone(), self.builder.held(content).clone());
+                if a.dtype != b.dtype {
+                    return decline("elements of different types");
+                }
+                let shape = joined(a.shape.as_ref(), b.shape.as_ref()).map(|mut shape| {
+                    shape[0] = Dim::Unknown;
+                    shape
+                });
+                let parts = [self.builder.natural(before), self.builder.natural(content)];
+                let attrs = Attrs::new().with("axis", Attr::Int(0));
+                let value = self.builder.one("Concat", &parts, attrs, declared(a.dtype, shape.as_ref()));
+                (self.builder.natural_result(value, a.dtype, shape), count)
+            }
+            _ => (content, 0),
+        };
+        // All of it was written, if the counter goes from what was written before the loop to the size.
+        let to_the_end = |size: Val| match plan.limits.as_deref() {
+            Some(limits) if trips.is_some() => {
+                limits.iter().all(|&(limit, from)| from == first && self.builder.same_scalar(limit, size))
+            }
+            _ => false,
+        };
+        let full = match size {
+            None => content,
+            Some(size) if to_the_end(size) => content,
+            Some(size) => {
                 let held = self.builder.held(content).clone();
                 let Some(shape) = held.shape.clone() else { return decline("a list of elements of unknown rank") };
                 let vector = |count: u64| declared(DType::I64, Some(&[Dim::Known(count)].into_iter().collect()));

@@ -73,13 +73,15 @@ pub(crate) struct Array {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ArrayState {
     Empty,
+    /// The first elements, stacked.
+    Begun {
+        content: Val,
+        count: i64,
+    },
     /// Everything, stacked.
     Full(Val),
-    /// In the body of a loop: a variable of the loop, nothing written in this iteration.
-    Open {
-        number: u32,
-        var: usize,
-    },
+    /// In the body of a loop: a variable of the loop, nothing written in this iteration. `first` were written before the loop.
+    Open { number: u32, var: usize, first: i64 },
     /// In the body of a loop: the element of this iteration.
     Written {
         number: u32,
@@ -101,8 +103,8 @@ pub(crate) struct Held {
     pub(crate) counts: Option<Val>,
     /// It is a reduction; this is the same with the dimensions kept.
     pub(crate) kept: Option<Val>,
-    /// It is the number of the iteration of this loop.
-    pub(crate) iteration: Option<u32>,
+    /// It is the number of the iteration of this loop, counted from the second.
+    pub(crate) iteration: Option<(u32, i64)>,
     pub(crate) dtype: DType,
     /// In TensorFlow's order.
     pub(crate) shape: Option<Shape>,

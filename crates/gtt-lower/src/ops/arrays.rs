@@ -37,6 +37,7 @@ fn held(builder: &Builder<'_>, val: Val) -> Result<Array, Why> {
 fn content(builder: &Builder<'_>, val: Val) -> Result<Val, Why> {
     match held(builder, val)?.state {
         ArrayState::Full(content) => Ok(content),
+        ArrayState::Begun { content, .. } => Ok(content),
         ArrayState::Empty => decline("a list is read before it is written"),
         ArrayState::Open { .. } | ArrayState::Written { .. } => decline("a list is read in the loop that writes it"),
     }
@@ -90,6 +91,36 @@ fn pick(builder: &mut Builder<'_>, content: Val, index: Val, places: Option<Shap
     only(builder.natural_result(value, held.dtype, shape))
 }
 
+/// One more element behind those that are there.
+fn appended(builder: &mut Builder<'_>, call: &Call<'_>, list: Array, index: Option<Val>, item: Val) -> Results {
+    let (before, count) = match list.state {
+        ArrayState::Begun { content, count } => (Some(content), count),
+        _ => (None, 0),
+    };
+    let known = index.map(|index| builder.held(index).elems.as_ref().and_then(|elems| elems.first()?.known()));
+    if known.is_some_and(|known| known != Some(count)) {
+        return decline("a list is written out of order");
+    }
+    let held = builder.held(item).clone();
+    let value = builder.natural(item);
+    let mut value = builder.unsqueeze(value, &[0]);
+    let shape = held.shape.map(|mut shape| {
+        shape.insert(0, Dim::Known(count as u64 + 1));
+        shape
+    });
+    if let Some(before) = before {
+        if builder.held(before).dtype != held.dtype {
+            return decline("elements of different types");
+        }
+        let attrs = Attrs::new().with("axis", Attr::Int(0));
+        let parts = [builder.natural(before), value];
+        value = builder.one("Concat", &parts, attrs, declared(held.dtype, shape.as_ref()));
+    }
+    builder.set_scope(&call.node.name);
+    let content = builder.natural_result(value, held.dtype, shape);
+    only(builder.list(Array { size: list.size, state: ArrayState::Begun { content, count: count + 1 } }))
+}
+
 /// `TensorArrayWriteV3`, `TensorListSetItem`: in a loop, at the place of the iteration. `TensorListPushBack`.
 pub(crate) fn write(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let (list, index, item) = match call.op() {
@@ -101,13 +132,16 @@ pub(crate) fn write(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         return decline("`resize_if_index_out_of_bounds` is true");
     }
     let array = held(builder, list)?;
-    let (number, var) = match array.state {
-        ArrayState::Open { number, var } => (number, var),
+    let (number, var, first) = match array.state {
+        ArrayState::Open { number, var, first } => (number, var, first),
         ArrayState::Written { .. } => return decline("a list is written twice in one iteration"),
-        ArrayState::Empty | ArrayState::Full(_) => return decline("a list is written outside of a loop"),
+        ArrayState::Empty | ArrayState::Begun { .. } if builder.held(item).array.is_none() => {
+            return appended(builder, call, array, index, item);
+        }
+        _ => return decline("a list that is full is written"),
     };
     match index {
-        Some(index) if builder.held(index).iteration != Some(number) => {
+        Some(index) if builder.held(index).iteration != Some((number, first)) => {
             return decline("a list is written at another place than that of the iteration");
         }
         None if array.size.is_some() => return decline("an element is pushed to a list of fixed size"),
