@@ -1,5 +1,7 @@
 //! TensorFlow, frozen inference graphs.
 
+mod images;
+
 use gtt_ir::{Attr, DType, NodeId, NodeMeta, Site, Tensor, Type};
 
 use super::{Builder, Item, placeholder};
@@ -78,7 +80,7 @@ fn step(to: &mut Builder<'_>) {
     if to.random.one_in(120) {
         return to.unknown();
     }
-    match to.random.below(26) {
+    match to.random.below(28) {
         0..=3 => unary(to),
         4..=6 => binary(to),
         7 | 8 => drop(conv(to)),
@@ -93,6 +95,7 @@ fn step(to: &mut Builder<'_>) {
         17 => blocks_then_batch_norm(to),
         18 => joined_then_batch_norm(to),
         19..=24 => motifs::step(to),
+        25 | 26 => images::step(to),
         _ => to.duplicate(),
     }
 }
