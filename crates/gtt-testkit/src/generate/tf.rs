@@ -1,11 +1,10 @@
 //! TensorFlow, frozen inference graphs.
 
-mod images;
-
 use gtt_ir::{Attr, DType, NodeId, NodeMeta, Site, Tensor, Type};
 
 use super::{Builder, Item, placeholder};
 
+mod images;
 mod motifs;
 
 pub(super) fn fill(to: &mut Builder<'_>, steps: usize) {
