@@ -96,7 +96,7 @@ fn a_graph_becomes_a_saved_model_with_a_signature() {
 fn a_table_in_a_graph_def_is_warned_of() {
     let out = Out::new();
     let ran = gtt(&["freeze", "module/model", "--signature", "serving_default", "-o", &out.str("graph.pb")]).exits(0);
-    assert!(ran.err.contains("warning: the table `hash_table` has to be filled"), "{}", ran.err);
+    assert!(ran.err.contains("warning: `hash_table` has to be filled"), "{}", ran.err);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn warn_of_tables(frozen: &Frozen) {
     if let Some(first) = tables.first() {
         let more = if tables.len() > 1 { format!(" and {} more", tables.len() - 1) } else { String::new() };
         output::warn(&format!(
-            "the table `{first}`{more} has to be filled before the graph runs, and a GraphDef does not say how: write a SavedModel, \
+            "`{first}`{more} has to be filled before the graph runs, and a GraphDef does not say how: write a SavedModel, \
              or run its init op"
         ));
     }
