@@ -4,6 +4,8 @@ use gtt_ir::{Attr, DType, Node, NodeId, Op, Tensor, ValueId};
 use gtt_ops::views::tf::{Conv2D, DataFormat, DepthwiseConv2dNative, Pad, Padding};
 use gtt_rewrite::{Decline, NewNode, Operand, Rewrite, Rule, RuleContext, require};
 
+use crate::fuse_resize_and_conv::resize::Resize;
+
 /// `Conv2D` over a tensor that is resized, mirrored at its borders, or first the one and then the other.
 pub(crate) struct FusedConv {
     /// `ResizeBilinear` is part of the pattern.
@@ -105,26 +107,6 @@ fn spatial_pairs(cx: &RuleContext<'_>, pad: &Pad) -> Result<Vec<i64>, Decline> {
     let pairs = tensor.to_i64s().ok_or(Decline::because("the paddings are not constant"))?;
     require!(pairs.iter().all(|pad| (0..=i64::from(i32::MAX)).contains(pad)), "the paddings are out of range");
     Ok(pairs)
-}
-
-/// A `ResizeBilinear` in front.
-struct Resize {
-    size: ValueId,
-    align_corners: bool,
-}
-
-impl Resize {
-    fn of(cx: &RuleContext<'_>, x: &mut ValueId) -> Result<Self, Decline> {
-        let (_, node) = cx.def(*x).ok_or(Decline::NotMine)?;
-        require!(node.op.is_tf("ResizeBilinear") && node.inputs.len() == 2);
-        let flag = |name: &str| node.attr(name).is_some_and(|attr| attr.as_bool() != Some(false));
-        require!(!flag("half_pixel_centers"), "the fused op has no half pixel centers");
-        require!(node.attr("T").and_then(Attr::as_dtype) == Some(DType::F32), "what is resized is not float32");
-        require!(cx.only_reader(*x).is_some(), "the padded or resized tensor is used elsewhere");
-        let (Some(image), Some(size)) = (node.input(0), node.input(1)) else { return Err(Decline::NotMine) };
-        *x = image;
-        Ok(Self { size, align_corners: flag("align_corners") })
-    }
 }
 
 /// `Conv2D` or `DepthwiseConv2dNative` over a tensor that is padded with zeros.

@@ -3,6 +3,8 @@
 use gtt_ir::Dialect;
 use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rules};
 
+pub(crate) mod resize;
+
 use crate::fuse_pad_and_conv::FUSED;
 use crate::fuse_pad_and_conv::tensorflow::FusedConv;
 
