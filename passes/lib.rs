@@ -200,7 +200,7 @@ pub static PRESETS: &[Preset] = &[
         pipeline: "remove_attribute(attribute_name=_class) \
                    fixpoint{ inline_functions inline_constant_branches remove_control_dependencies fold_constants \
                    remove_nodes(op=Identity, op=IdentityN, op=StopGradient, op=PreventGradient, op=Snapshot, op=CheckNumerics) \
-                   simplify_casts simplify_arithmetic simplify_where merge_clips simplify_reductions \
+                   remove_dropout simplify_casts simplify_arithmetic simplify_where merge_clips simplify_reductions \
                    simplify_shape_computations simplify_views strip_unused_nodes \
                    merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
                    fold_batch_norms fold_old_batch_norms fuse_pad_and_conv(fused_op=false) \

@@ -6,12 +6,14 @@ use gtt_rewrite::{
     ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
 };
 
+mod tensorflow;
+
 use crate::support::constants;
+use crate::support::unconditional::{Outside, Unconditional};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_dropout", "eliminate_dropout", "dropout_inference", "dropout_zero"],
-    dialects: &[Dialect::Onnx],
     ..PassInfo::new(
         "remove_dropout",
         "remove Dropout that drops nothing: inference mode or ratio 0",
@@ -28,6 +30,10 @@ struct RemoveDropout;
 
 impl Pass for RemoveDropout {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            let free = Unconditional::of(cx.model(), &cx.graphs());
+            return apply_rules(cx, &[&Outside(&tensorflow::IdleMask, &free)]);
+        }
         apply_rules(cx, &[&IdleDropout])
     }
 }
