@@ -8,6 +8,8 @@ mod order;
 
 use order::Order;
 
+use crate::support::constant_node::settle_const;
+
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     params: &[Param {
@@ -59,6 +61,7 @@ impl Pass for RemoveControlDependencies {
                 }
                 if kept.len() != edges.len() {
                     cx.edit(id).set_control(reader, kept);
+                    settle_const(cx, id, reader);
                 }
             }
         }
@@ -77,4 +80,7 @@ fn drop_all(cx: &mut PassContext<'_>, id: GraphId) {
         }
     }
     cx.edit(id).clear_control();
+    let constants: Vec<NodeId> =
+        cx.graph(id).nodes().filter(|(_, node)| node.op.is_tf("Const")).map(|(node, _)| node).collect();
+    constants.into_iter().for_each(|node| settle_const(cx, id, node));
 }

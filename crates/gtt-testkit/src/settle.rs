@@ -50,6 +50,11 @@ fn may_rename(dialect: Dialect, graph: &Graph, value: ValueId, name: &Name) -> b
     let found = graph.value(value);
     let public = found.uses().iter().filter(|used| matches!(used, Use::Output { .. } | Use::Input { .. })).count();
     let input = matches!(found.def, Def::Input { .. });
+    // The second result of a node that has only one: an exporter puts an `IdentityN` in between.
+    let other_slot = name.rsplit_once(':').and_then(|(_, slot)| slot.parse::<u32>().ok()).is_some_and(|slot| slot > 0);
+    if dialect == Dialect::Tf && other_slot {
+        return false;
+    }
     let own = match &found.def {
         Def::Node { node, slot } if dialect == Dialect::Tf => *slot == 0 && graph.node(*node).results().count() == 1,
         Def::Capture { .. } => false,
