@@ -37,7 +37,7 @@ pub use detect::{Format, detect};
 pub use dtype::{from_number as dtype_from_number, to_number as dtype_to_number};
 pub use envelope::{Container, Versions, container, function_names, signatures, variables, versions};
 pub use error::{Error, ErrorKind};
-pub use freeze::{FrozenVariable, VariableKeys, freeze_variables, needed_variables};
+pub use freeze::{FrozenVariable, VariableKeys, check_frozen, freeze_variables, needed_variables};
 pub use interface::set_interface;
 pub use likely::{LikelyInterface, likely_interface};
 pub use read::{

@@ -92,8 +92,27 @@ pub fn freeze_variables(
     replace::sweep(model, main);
     let nodes: Vec<NodeId> = needed.into_iter().map(|(id, _)| id).collect();
     replace::replace(model, main, &nodes, &tensors)?;
+    check_frozen(model)?;
     replace::drop_noted_shapes(model, main);
     Ok(frozen)
+}
+
+/// Fails when the main graph still reads a variable that was not followed: whose handle comes from a call that could not be inlined, a
+/// placeholder, or an op that makes handles by itself. Variables that the init op writes are left.
+pub fn check_frozen(model: &Model) -> Result<(), Error> {
+    const READS: &[&str] = &["ReadVariableOp", "ResourceGather", "ResourceGatherNd"];
+    let graph = model.main();
+    let reads = graph.nodes().filter(|(_, node)| READS.contains(&node.op.name.as_str()));
+    for (_, node) in reads {
+        let Some(handle) = node.input(0) else { continue };
+        let variable::Origin::Node(origin, _) = variable::origin(graph, handle) else { continue };
+        let origin = graph.node(origin);
+        if !variable::is_variable(origin) {
+            let what = format!("it reads a variable whose handle comes from `{}` ({})", origin.name, origin.op.name);
+            return Err(Error::unsupported(what).at(&format!("node `{}`", node.name)));
+        }
+    }
+    Ok(())
 }
 
 /// Variables that functions make for themselves are not followed.

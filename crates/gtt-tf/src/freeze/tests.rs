@@ -317,6 +317,16 @@ fn what_cannot_be_frozen_is_named() {
 }
 
 #[test]
+fn handles_from_elsewhere_are_named() {
+    let graph = "node { name: 'h' op: '_VarHandlesOp' } node { name: 'same' op: 'Identity' input: 'h' }
+        node { name: 'y' op: 'ReadVariableOp' input: 'same' }";
+    assert_eq!(
+        refused(graph, &["y"], &bundle()),
+        "node `y`: it reads a variable whose handle comes from `h` (_VarHandlesOp)"
+    );
+}
+
+#[test]
 fn functions_that_call_each_other_end() {
     let function = |name: &str, other: &str| {
         format!(

@@ -93,7 +93,10 @@ impl Freeze {
         let checkpoint = self.open_checkpoint(&root, &source.model, format)?;
         let variables = match &checkpoint {
             Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)?,
-            None => Vec::new(),
+            None => {
+                gtt_tf::check_frozen(&source.model)?;
+                Vec::new()
+            }
         };
         run(&mut source.model, "strip_unused_nodes")?;
         let report = FreezeReport {
