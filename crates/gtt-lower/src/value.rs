@@ -81,7 +81,11 @@ pub(crate) enum ArrayState {
     /// Everything, stacked.
     Full(Val),
     /// In the body of a loop: a variable of the loop, nothing written in this iteration. `first` were written before the loop.
-    Open { number: u32, var: usize, first: i64 },
+    Open {
+        number: u32,
+        var: usize,
+        first: i64,
+    },
     /// In the body of a loop: the element of this iteration.
     Written {
         number: u32,

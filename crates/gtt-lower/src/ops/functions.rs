@@ -337,7 +337,7 @@ pub(crate) fn fake_quantize(builder: &mut Builder<'_>, call: &Call<'_>) -> Resul
     let most = ((1i64 << bits) - 1) as f32;
     let mut all: [Vec<f32>; 5] = Default::default();
     for (&low, &high) in low.iter().zip(&high) {
-        if !(low < high) {
+        if low >= high || low.is_nan() || high.is_nan() {
             return decline("an empty range");
         }
         let step = (high - low) / (most - least);
