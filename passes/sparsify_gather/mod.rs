@@ -30,6 +30,9 @@ pub static PASS: PassInfo = PassInfo {
 
 const RULE: &str = "gather";
 
+/// How many `Identity` nodes may lie between the weights and the look-up.
+const IDENTITIES: usize = 4;
+
 fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
     Ok(Box::new(SparsifyGather {
         checkpoint: args.opt_checkpoint("input_checkpoint")?.cloned(),
@@ -141,10 +144,13 @@ impl Gather {
             return Ok(None);
         }
         let mut source = params;
-        if let Some(behind) = graph.def_node(source).map(|node| graph.node(node))
+        let mut between = Vec::new();
+        while let Some(behind) = graph.def_node(source).map(|node| graph.node(node))
             && behind.op.is_tf("Identity")
             && behind.inputs.len() == 1
+            && between.len() < IDENTITIES
         {
+            between.push(source);
             source = behind.input(0).unwrap_or(source);
         }
         let is_weight = match graph.def_node(source).map(|node| graph.node(node)) {
@@ -163,7 +169,11 @@ impl Gather {
             }
         }
         let public = |value: ValueId| gtt_rewrite::is_fed(graph, value);
-        if public(source) || public(params) || graph.kept().contains(&node) || found.results().any(public) {
+        if public(source)
+            || between.into_iter().any(public)
+            || graph.kept().contains(&node)
+            || found.results().any(public)
+        {
             return Err("a value of it is fed");
         }
         Ok(Some(Self { source, ids }))
