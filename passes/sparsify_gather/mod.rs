@@ -70,24 +70,26 @@ impl Pass for SparsifyGather {
                     continue;
                 }
             };
-            if !tables.contains_key(&found.source) {
-                let column = match Weights::of(cx, id, found.source, self.checkpoint.as_deref())? {
-                    Ok(weights) => weights,
+            let known = tables.get(&found.source).copied();
+            let column = match known {
+                Some(_) => None,
+                None => match Weights::of(cx, id, found.source, self.checkpoint.as_deref())? {
+                    Ok(weights) => Some(weights),
                     Err(reason) => {
                         cx.decline(RULE, id, node, reason);
                         continue;
                     }
-                };
-                if !cx.permit(RULE, id, node) {
-                    break;
-                }
-                let table = table::make(cx, &mut names, id, &column);
-                made.push(table.initialize);
-                tables.insert(found.source, table);
-            } else if !cx.permit(RULE, id, node) {
+                },
+            };
+            if !cx.permit(RULE, id, node) {
                 break;
             }
-            table::look_up(cx, &mut names, id, node, &found, &tables[&found.source], cast);
+            let table = column.map(|column| table::make(cx, &mut names, id, &column)).or(known);
+            let Some(table) = table else { continue };
+            if tables.insert(found.source, table).is_none() {
+                made.push(table.initialize);
+            }
+            table::look_up(cx, &mut names, id, node, &found, &table, cast);
         }
         if made.is_empty() { Ok(()) } else { self.group(cx, &mut names, id, &made) }
     }

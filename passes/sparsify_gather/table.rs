@@ -8,6 +8,7 @@ use super::weights::Weights;
 use crate::support::names::FreeNames;
 
 /// A table that is made.
+#[derive(Clone, Copy)]
 pub(super) struct Table {
     handle: ValueId,
     pub(super) initialize: NodeId,
