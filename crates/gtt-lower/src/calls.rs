@@ -68,6 +68,7 @@ impl Walk<'_, '_> {
         if self.depth >= DEEPEST {
             return decline("functions call each other too deeply, or endlessly");
         }
+        self.builder.afford(graph.node_count())?;
         if graph.inputs().len() != operands.len() {
             return decline(format!("function `{name}` takes another number of operands"));
         }
@@ -129,8 +130,8 @@ impl Walk<'_, '_> {
             return decline("operand 0 is missing");
         };
         let names: Vec<String> = match call.node.attr("branches").and_then(crate::attrs::functions) {
-            Some(names) if !names.is_empty() => names,
-            _ => return decline("attribute `branches` is no list of plain functions"),
+            Some(names) if (1..=DEEPEST).contains(&names.len()) => names,
+            _ => return decline("attribute `branches` is no list of plain functions, or too long"),
         };
         let last = names.len() - 1;
         if let Some(known) = self.builder.held(index).tensor.as_ref().and_then(|tensor| tensor.to_i64s()) {

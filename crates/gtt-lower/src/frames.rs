@@ -12,6 +12,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::value::{Why, decline};
 
+/// Loops in loops in loops.
+const DEEPEST: usize = 16;
+
 /// What is lowered at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Unit {
@@ -83,6 +86,7 @@ impl Frames {
 
     fn find(&mut self, graph: &Graph, order: &[NodeId]) -> Result<(), Why> {
         let mut known: FxHashMap<(usize, Vec<u8>), usize> = FxHashMap::default();
+        let mut depth = vec![0usize];
         for &id in order {
             let node = graph.node(id);
             let mut frame = 0;
@@ -109,6 +113,10 @@ impl Frames {
                 let count = self.list.len();
                 let inner = *known.entry((frame, name.to_vec())).or_insert(count);
                 if inner == count {
+                    depth.push(depth[frame] + 1);
+                    if depth[count] > DEEPEST {
+                        return decline("loops lie in each other too deeply");
+                    }
                     self.list.push(Frame { parent: frame, ..Frame::default() });
                 }
                 self.list[inner].enters.push(id);

@@ -3,7 +3,7 @@
 use gtt_ir::{Attr, DType, Graph, GraphId, NodeSpec, Op, Shape, ValueId};
 
 use super::Builder;
-use crate::value::{Form, Val, declared};
+use crate::value::{Form, Val, Why, declared, decline};
 
 impl Builder<'_> {
     pub(super) fn graph(&self) -> &Graph {
@@ -43,6 +43,17 @@ impl Builder<'_> {
         let port = self.scoped(suffix);
         self.output(&port, val);
         self.scope = scope;
+    }
+
+    /// A body of so many nodes is about to be lowered, perhaps again: functions that call others twice each would never end.
+    pub(crate) fn afford(&mut self, nodes: usize) -> Result<(), Why> {
+        const MOST: usize = 1 << 23;
+        self.spent = self.spent.saturating_add(nodes.max(1));
+        if self.spent > MOST {
+            decline("the bodies of functions and loops are too many, taken together")
+        } else {
+            Ok(())
+        }
     }
 
     /// A number for a loop.

@@ -38,6 +38,8 @@ pub(crate) struct Builder<'a> {
     /// In a function: the name of the node that calls it, with a slash.
     prefix: String,
     loops: u32,
+    /// Nodes of bodies lowered so far.
+    spent: usize,
     rank: u32,
     pub(crate) opset: i64,
     transpose_limit: usize,
@@ -67,6 +69,7 @@ impl<'a> Builder<'a> {
             scope: Name::default(),
             prefix: String::new(),
             loops: 0,
+            spent: 0,
             rank: 0,
             opset,
             transpose_limit,

@@ -524,6 +524,7 @@ impl Walk<'_, '_> {
     fn inside(&mut self, frame: usize, own: &[Variable], vals: &[Val], wanted: &[ValueId]) -> Result<Vec<Val>, Why> {
         let frames = self.frames.clone();
         let graph = self.graph;
+        self.builder.afford(frames.list[frame].members.len())?;
         for &id in &frames.list[frame].members {
             self.set_results(graph.node(id), State::Absent);
         }

@@ -20,17 +20,20 @@ pub(crate) struct Plan {
     pub(super) needed: Vec<bool>,
 }
 
-/// The number that a scalar constant is.
+/// The constant that a value is, perhaps brought into loops.
 pub(super) fn constant(graph: &Graph, value: ValueId) -> Option<Tensor> {
-    let value = origin(graph, value);
-    if let Some(tensor) = graph.tensor(value) {
-        return Some(tensor.clone());
-    }
-    let node = graph.node(graph.def_node(value)?);
-    match node.op.name.as_str() {
-        "Const" => node.attr("value")?.as_tensor().cloned(),
-        "Enter" => constant(graph, node.input(0)?),
-        _ => None,
+    let mut value = value;
+    loop {
+        value = origin(graph, value);
+        if let Some(tensor) = graph.tensor(value) {
+            return Some(tensor.clone());
+        }
+        let node = graph.node(graph.def_node(value)?);
+        match node.op.name.as_str() {
+            "Const" => return node.attr("value")?.as_tensor().cloned(),
+            "Enter" => value = node.input(0)?,
+            _ => return None,
+        }
     }
 }
 
