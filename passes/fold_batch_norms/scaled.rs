@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gtt_ir::{DType, Recipe, Tensor};
+use gtt_ir::{DType, MADE_FROM, Recipe, Tensor};
 use gtt_rewrite::{Decline, require};
 use half::{bf16, f16};
 
@@ -21,16 +21,13 @@ pub(crate) fn scaled(weights: &Tensor, layout: &Layout, scale: &[f64]) -> Result
         return Err(Decline::because("scaled weights would overflow"));
     }
     let later = Tensor::from_recipe(weights.dtype(), weights.shape(), Arc::new(scaled));
-    let made = if weights.byte_len() >= LATER_FROM {
+    let made = if weights.byte_len() >= MADE_FROM {
         later
     } else {
         later.and_then(|later| Tensor::from_bytes(later.dtype(), later.shape(), later.bytes().unwrap_or_default()))
     };
     made.map_err(|_| Decline::because("the weights are not float"))
 }
-
-/// Weights from this size are scaled when they are read.
-const LATER_FROM: usize = 1 << 20;
 
 /// Bytes looked at at once; a multiple of every element's size.
 const PIECE: usize = 1 << 18;

@@ -57,7 +57,7 @@ pub use graph::{
 };
 pub use id::{Arena, GraphId, Id, NodeId, ValueId};
 pub use op::{Domain, Op};
-pub use recipe::Recipe;
+pub use recipe::{MADE_FROM, Recipe};
 pub use tensor::{Element, Encoded, Encoding, Tensor, TensorError};
 pub use types::{Dim, Shape, Type};
 pub use uses::ControlUses;

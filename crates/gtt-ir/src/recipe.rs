@@ -10,6 +10,9 @@ pub trait Recipe: Send + Sync {
     fn make(&self, at: usize, out: &mut [u8]);
 }
 
+/// Constants from this many bytes are worth a recipe. In debug builds all are, so that every test goes that way.
+pub const MADE_FROM: usize = if cfg!(debug_assertions) { 1 } else { 1 << 20 };
+
 /// Bytes from `at` on, which need not be where an element of `size` bytes starts or ends.
 pub(crate) fn make_any(recipe: &dyn Recipe, size: usize, at: usize, out: &mut [u8]) {
     let before = at % size;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gtt_ir::Tensor;
+use gtt_ir::{MADE_FROM, Tensor};
 
 use super::args::{Args, Evaluated};
 use super::layout::{Elements, Walk, broadcast_shapes, empty, product, strides};
@@ -120,9 +120,10 @@ fn walked(args: Args<'_>, tensor: &Tensor, walk: &Walk) -> Evaluated<Tensor> {
         return splat.or_else(|error| args.undefined(&error.to_string()));
     }
     let elements = Elements::of(args, tensor)?;
+    // Put together when it is read, unless that would keep a larger tensor alive.
     if let Elements::Units { unit, data } = &elements
         && tensor.dtype().bits() >= 8
-        && walk.count().saturating_mul(*unit) >= LATER_FROM.max(data.len())
+        && walk.count().saturating_mul(*unit) >= MADE_FROM.max(data.len())
     {
         let recipe = Arc::new(Walked::new(walk, *unit, data.clone()));
         let tensor = Tensor::from_recipe(tensor.dtype(), &walk.shape, recipe);
@@ -130,9 +131,6 @@ fn walked(args: Args<'_>, tensor: &Tensor, walk: &Walk) -> Evaluated<Tensor> {
     }
     elements.walk(walk).into_tensor(args, tensor.dtype(), &walk.shape)
 }
-
-/// Results from this size are put together when they are read, unless that would keep a larger tensor alive.
-const LATER_FROM: usize = 1 << 20;
 
 pub(super) fn transpose(args: Args<'_>) -> Results {
     let tensor = args.input(0)?;

@@ -164,8 +164,9 @@ impl<'w> Rows<'w> {
 /// Whole rows of a transposed matrix: the element in row `r` and column `c` is found at `from + r + c * stride`.
 fn transpose<const N: usize>(source: &[[u8; N]], part: &mut [[u8; N]], from: isize, columns: usize, stride: isize) {
     let rows = part.len() / columns;
-    for top in (0..rows).step_by(BLOCK) {
-        for left in (0..columns).step_by(BLOCK) {
+    // What is read of one column of blocks lies together; what is written stays in the cache, as there is not much of it.
+    for left in (0..columns).step_by(BLOCK) {
+        for top in (0..rows).step_by(BLOCK) {
             let (height, width) = (BLOCK.min(rows - top), BLOCK.min(columns - left));
             let line = |column: usize| {
                 let start = from + top as isize + (left + column) as isize * stride;
