@@ -54,9 +54,9 @@ pub(super) fn run(pass: &QuantizeWeights, cx: &mut PassContext<'_>) -> Result<()
 fn weights(pass: &QuantizeWeights, graph: &Graph) -> Vec<Weight> {
     let large = |tensor: &Tensor| tensor.dtype() == DType::F32 && tensor.len() >= pass.minimum_size;
     let constants = graph.constants().filter(|(id, _, constant)| large(&constant.tensor) && !is_fed(graph, *id));
-    let nodes = graph.nodes().filter(|(_, node)| {
+    let nodes = graph.nodes().filter(|(id, node)| {
         let fed = node.output(0).is_none_or(|value| is_fed(graph, value));
-        !fed && tensor_of(node).is_some_and(large)
+        tensor_of(node).is_some_and(large) && !fed && !graph.kept().contains(id)
     });
     constants.map(|(id, ..)| Weight::Value(id)).chain(nodes.map(|(id, _)| Weight::Node(id))).collect()
 }
