@@ -99,7 +99,7 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
         let Some(node) = graph.get_node(second) else { continue };
         let again = std::mem::replace(&mut compared[second.index()], true);
         let info = gtt_ops::info(&node.op);
-        if !info.is_mergeable() {
+        if !info.is_mergeable() && !is_invariant(node) {
             if info.effects == Effects::Random {
                 cx.decline("equal_node", id, second, "the op draws random numbers");
             }
@@ -179,4 +179,9 @@ fn merge(cx: &mut PassContext<'_>, id: GraphId, stays: NodeId, goes: NodeId) {
         editor.set_node_rank(stays, rank);
     }
     editor.erase_node(goes);
+}
+
+/// What a while loop of TensorFlow 1 reads unchanged in every iteration: its frame is an attribute.
+fn is_invariant(node: &Node) -> bool {
+    node.op.is_tf("Enter") && node.attr("is_constant").and_then(gtt_ir::Attr::as_bool) == Some(true)
 }
