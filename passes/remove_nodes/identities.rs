@@ -20,7 +20,7 @@ pub(super) fn check(cx: &PassContext<'_>, graph: GraphId, id: NodeId, free: &Unc
         require!(!uses.iter().any(|used| public(used, false)), "the node is a public output");
     }
     require!(!within.kept().contains(&id), "the node is a target");
-    require!(node.outputs.len() <= node.inputs.len(), "a result has no operand");
+    require!(node.outputs.len() <= node.inputs.len());
     let splits = |value| {
         let source = within.def_node(value).map(|source| &within.node(source).op);
         source.is_some_and(|op| op.is_tf("Switch") || op.is_tf("RefSwitch"))
