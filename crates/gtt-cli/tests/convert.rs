@@ -107,4 +107,7 @@ fn variables_become_constants_on_the_way() {
     let summary = gtt(&["summarize", &out.str("m.onnx"), "--json"]).exits(0).json();
     assert_eq!(summary["inputs"].as_array().unwrap().len(), 1);
     assert_eq!(summary["outputs"].as_array().unwrap().len(), 1);
+    // Of several signatures the one that is served: another one of this model trains.
+    let ran = gtt(&["convert", "module/model", "-o", &out.str("n.onnx")]).exits(2);
+    assert!(ran.err.contains("LookupTableFindV2: it reads a table that lies outside of the graph"), "{}", ran.err);
 }

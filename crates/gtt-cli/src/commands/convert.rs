@@ -73,15 +73,23 @@ pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
     finish(args.force, true, &run, outcome)
 }
 
+/// The signature that is converted unless another one is asked for.
+const SERVED: &str = "serving_default";
+
 /// Loads the model; one with variables is frozen.
 fn load(global: Global, args: &Convert) -> anyhow::Result<Source> {
-    let loader = commands::loader(&args.interface);
+    let mut signature = args.signature.clone();
     if args.checkpoint.is_none() {
-        let source = commands::load(Global { quiet: true, ..global }, &loader, &args.input)?;
+        let quiet = Global { quiet: true, ..global };
+        let source = commands::load(quiet, &commands::loader(&args.interface), &args.input)?;
         if !source.has_variables() {
             source.notes().iter().for_each(|note| output::note(global, note));
             return Ok(source);
         }
+        // The others may train.
+        let asked = args.interface.inputs.is_some() || args.interface.outputs.is_some();
+        let served = source.signatures().into_iter().map(|signature| signature.name).find(|name| name == SERVED);
+        signature = signature.or(served.filter(|_| !asked));
     }
     let progress = Progress::start(global, &format!("freezing {}", args.input.display()));
     let mut freeze = Freeze::new();
@@ -98,7 +106,7 @@ fn load(global: Global, args: &Convert) -> anyhow::Result<Source> {
     if let Some(tags) = list(&args.interface.tags) {
         freeze = freeze.tags(tags);
     }
-    if let Some(signature) = &args.signature {
+    if let Some(signature) = signature {
         freeze = freeze.signatures([signature]);
     }
     let source = freeze.run(&args.input)?.into_source();
