@@ -1,7 +1,6 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Attr, Dialect, NodeId, Op};
-use gtt_ops::onnx_number;
 use gtt_ops::views::onnx::CastLike;
 use gtt_rewrite::{
     ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
@@ -52,7 +51,7 @@ impl Rule for CastLikeKnown {
         if cx.ty(cast.x).dtype() == Some(to) {
             return Ok(Rewrite::replacing(result, cast.x));
         }
-        let number = onnx_number(to).ok_or(Decline::NotMine)?;
+        let number = to.onnx_number().ok_or(Decline::NotMine)?;
         // What says how to cast is the same for both ops.
         let fixed = NewNode::new(Op::onnx("Cast")).input(cast.x).attrs(node.attrs.clone());
         let mut rewrite = Rewrite::new();

@@ -1,7 +1,6 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Attr, DType, Def, Dialect, NodeSpec, Op, Type, ValueId};
-use gtt_ops::onnx_number;
 use gtt_rewrite::{ArgError, Args, Error, Interface, Kind, Param, Pass, PassContext, PassInfo, Scope};
 
 use crate::support::names::FreeNames;
@@ -27,7 +26,7 @@ pub static PASS: PassInfo = PassInfo {
 
 fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
     let dtype = |name: &str| -> Result<DType, ArgError> {
-        let dtype = args.opt_dtype(name)?.filter(|&dtype| onnx_number(dtype).is_some() && dtype != DType::String);
+        let dtype = args.opt_dtype(name)?.filter(|&dtype| dtype.onnx_number().is_some() && dtype != DType::String);
         dtype.ok_or_else(|| ArgError::of(name, format!("`{name}` expects an element type that ONNX can cast")))
     };
     let (from, to) = (dtype("from")?, dtype("to")?);
@@ -65,7 +64,7 @@ impl Pass for RewriteInputDtype {
             if !cx.permit_with("input", place) {
                 return Ok(());
             }
-            let Some(number) = onnx_number(self.from) else { return Ok(()) };
+            let Some(number) = self.from.onnx_number() else { return Ok(()) };
             let value = cx.graph(main).value(input);
             let (before, name) = (value.ty.clone(), value.name.clone());
             let after = Type::Tensor { dtype: Some(self.to), shape: before.shape().cloned() };

@@ -157,7 +157,7 @@ impl Proof<'_, '_> {
 
     /// Integers may wrap, floats beyond an integer type become anything.
     fn cast(&mut self, node: &Node) -> bool {
-        let to = node.attr("to").and_then(Attr::as_int).and_then(gtt_ops::onnx_dtype);
+        let to = node.attr("to").and_then(Attr::as_int).and_then(DType::from_onnx_number);
         to.is_some_and(DType::is_float) && self.operand(node, 0)
     }
 

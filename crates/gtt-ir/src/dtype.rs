@@ -102,6 +102,52 @@ dtypes! {
     Variant = "variant", 0;
 }
 
+/// Element types by their number in ONNX, from 1 on. Source: `TensorProto.DataType` of `onnx.proto`.
+const ONNX: &[DType] = &[
+    DType::F32,
+    DType::U8,
+    DType::I8,
+    DType::U16,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::String,
+    DType::Bool,
+    DType::F16,
+    DType::F64,
+    DType::U32,
+    DType::U64,
+    DType::Complex64,
+    DType::Complex128,
+    DType::BF16,
+    DType::F8E4M3FN,
+    DType::F8E4M3FNUZ,
+    DType::F8E5M2,
+    DType::F8E5M2FNUZ,
+    DType::U4,
+    DType::I4,
+    DType::F4E2M1,
+    DType::F8E8M0,
+    DType::U2,
+    DType::I2,
+    DType::F6E2M3,
+    DType::F6E3M2,
+];
+
+impl DType {
+    /// The element type of a number in ONNX, as tensors and attributes such as `Cast.to` hold it; `None` for 0 (undefined) and
+    /// numbers of a later version.
+    pub fn from_onnx_number(number: i64) -> Option<Self> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        ONNX.get(index).copied()
+    }
+
+    /// Its number in ONNX; `None` for TensorFlow's own types.
+    pub fn onnx_number(self) -> Option<i64> {
+        ONNX.iter().position(|&dtype| dtype == self).map(|index| index as i64 + 1)
+    }
+}
+
 impl DType {
     /// Bytes that `count` elements take when packed; `None` for types without a fixed size.
     pub fn packed_len(self, count: usize) -> Option<usize> {
@@ -149,5 +195,22 @@ impl FromStr for DType {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
         Self::ALL.iter().copied().find(|dtype| dtype.name() == text).ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_onnx_go_both_ways() {
+        for number in 1..=ONNX.len() as i64 {
+            assert_eq!(DType::from_onnx_number(number).and_then(DType::onnx_number), Some(number));
+        }
+        assert_eq!((DType::from_onnx_number(16), DType::BF16.onnx_number()), (Some(DType::BF16), Some(16)));
+        for number in [i64::MIN, -1, 0, 29, i64::MAX] {
+            assert_eq!(DType::from_onnx_number(number), None);
+        }
+        assert_eq!(DType::Resource.onnx_number(), None);
     }
 }

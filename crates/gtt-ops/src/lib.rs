@@ -8,7 +8,6 @@
 //!
 //! Nothing here changes a model, reads a file or runs an engine.
 
-mod dtypes;
 pub mod eval;
 pub mod infer;
 pub mod info;
@@ -18,5 +17,4 @@ pub mod registry;
 mod slicing;
 pub mod views;
 
-pub use dtypes::{onnx_dtype, onnx_number};
 pub use info::{Effects, OpInfo, Results, effects_of, info, is_same_at, result_count};

@@ -526,5 +526,5 @@ impl<'a> Builder<'a> {
 
 /// The number of an element type in ONNX; `None` for types that ONNX does not have (or that its ops do not take).
 pub(crate) fn onnx_code(dtype: DType) -> Option<i64> {
-    gtt_ops::onnx_number(dtype).filter(|&number| number <= 13 || dtype == DType::BF16)
+    dtype.onnx_number().filter(|&number| number <= 13 || dtype == DType::BF16)
 }

@@ -179,7 +179,7 @@ impl<'a> Args<'a> {
     /// An ONNX element type by its number.
     pub(super) fn onnx_dtype_attr(self, name: &str) -> Evaluated<Option<DType>> {
         let Some(attr) = self.call.attrs.get(name) else { return Ok(None) };
-        match attr.as_int().and_then(crate::onnx_dtype) {
+        match attr.as_int().and_then(DType::from_onnx_number) {
             Some(dtype) => Ok(Some(dtype)),
             None => self.unsupported(&format!("with element type `{attr:?}`")),
         }

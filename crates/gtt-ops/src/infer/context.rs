@@ -111,7 +111,7 @@ impl<'a> Context<'a> {
 
     /// An ONNX element type by number.
     pub(super) fn onnx_dtype_attr(&self, name: &str) -> Option<DType> {
-        crate::onnx_dtype(self.attr(name)?.as_int()?)
+        DType::from_onnx_number(self.attr(name)?.as_int()?)
     }
 
     /// A tensor of the shape that the elements of an operand give.

@@ -355,7 +355,7 @@ impl Cast {
         let to = reader.get("to")?;
         let view = Self {
             x: node.input(0)?,
-            to: crate::onnx_dtype(to.as_int()?)?,
+            to: DType::from_onnx_number(to.as_int()?)?,
             saturate: if opset >= 19 { reader.flag("saturate", true)? } else { true },
             round_mode: if opset >= 24 { reader.str("round_mode", "up")? } else { Name::new("up") },
             y: node.output(0),
