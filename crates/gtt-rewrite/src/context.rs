@@ -9,7 +9,6 @@ use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::names::Names;
 use crate::{Change, Deviation, Scope};
 
 /// The model under change, and where a pass writes down what it did and what it did not do.
@@ -28,8 +27,6 @@ pub struct PassContext<'a> {
 /// step.
 pub(crate) struct Session {
     pub(crate) types: Option<(u64, Arc<Types>)>,
-    /// Names in use in the model of this revision.
-    pub(crate) names: Option<(u64, Names)>,
     /// The table of types was kept through rewrites: true, but less than inference would find now.
     pub(crate) stale: bool,
     /// Within a `fixpoint`, where the next round sees what is left.
@@ -84,7 +81,6 @@ impl Session {
     pub(crate) fn new(budget: Option<u64>, examples: usize) -> Self {
         Self {
             types: None,
-            names: None,
             stale: false,
             repeats: false,
             unsettled: false,

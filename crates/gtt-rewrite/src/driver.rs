@@ -175,8 +175,6 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             self.types = OnceCell::from(types);
             stale = self.cx.session.stale;
         }
-        let names = self.cx.session.names.take();
-        self.names = names.filter(|(revision, _)| *revision == self.cx.model.revision()).map(|(_, names)| names);
         // What a whole sweep leaves is for the next round, if there is one.
         for _ in 0..if revisit && !self.cx.session.repeats { MAX_SWEEPS } else { 1 } {
             let before = self.rewrites;
@@ -207,10 +205,6 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             }
             self.cx.session.types = Some((self.cx.model.revision(), types));
             self.cx.session.stale = stale;
-        }
-        if let Some(names) = self.names.take() {
-            debug_assert!(names.are_those_of(self.cx.model), "names were kept up to date");
-            self.cx.session.names = Some((self.cx.model.revision(), names.for_next_pass()));
         }
         self.write_down_refusals();
         Ok(())

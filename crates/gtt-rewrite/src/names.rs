@@ -49,18 +49,6 @@ impl Names {
         names
     }
 
-    /// As they are for the next pass, which counts for itself.
-    pub(crate) fn for_next_pass(mut self) -> Self {
-        self.next.clear();
-        self
-    }
-
-    /// The same as if they were collected now.
-    pub(crate) fn are_those_of(&self, model: &Model) -> bool {
-        let now = Self::of(model);
-        self.used == now.used && self.ports == now.ports
-    }
-
     /// A name that nothing has and that never reaches a file: for newcomers until names are settled.
     pub(crate) fn temporary(&mut self) -> Name {
         self.temporary += 1;

@@ -316,7 +316,6 @@ impl Run<'_, '_, '_> {
                     *self.model = snapshot;
                 }
                 self.session.types = None;
-                self.session.names = None;
                 self.session.survey = None;
                 self.session.budget = budget;
                 if !step.ignore_errors {
