@@ -217,6 +217,25 @@ fn ask(venv: &Venv, jobs: &Path, count: usize) -> Result<(String, BTreeMap<usize
 mod tests {
     use super::*;
 
+    /// What the original tool has.
+    const TRANSFORMS: &str = "add_default_attributes backport_concatv2 backport_tensor_array_v3 flatten_atrous_conv fold_batch_norms \
+        fold_constants fold_old_batch_norms freeze_requantization_ranges fuse_pad_and_conv fuse_resize_and_conv \
+        fuse_resize_pad_and_conv inline_partitionedcall insert_logging merge_duplicate_nodes obfuscate_names quantize_nodes \
+        quantize_weights remove_attribute remove_control_dependencies remove_device remove_nodes rename_attribute rename_node \
+        rename_op round_weights set_device sort_by_execution_order sparsify_gather strip_unused_nodes";
+
+    #[test]
+    fn every_transform_is_a_pass_and_has_scenarios() {
+        let scenarios = scenario::read_folder(&crate::root().join(SCENARIOS)).unwrap();
+        let transforms: Vec<&str> = TRANSFORMS.split_whitespace().collect();
+        assert_eq!(transforms.len(), 29);
+        for name in transforms {
+            assert!(gtt_passes::PASSES.iter().any(|pass| pass.name == name), "{name}");
+            assert!(scenarios.iter().filter(|scenario| scenario.topic == name).count() >= 2, "{name}");
+        }
+        assert!(scenarios.len() >= 150);
+    }
+
     #[test]
     fn every_scenario_is_in_the_document_and_every_graph_can_be_written() {
         let root = crate::root();
