@@ -1,9 +1,11 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{Attr, DType, Def, Dialect, GraphId, Node, NodeId, NodeSpec, Op, Shape, Site, ValueId, traverse};
+use gtt_ir::{Attr, DType, Def, Dialect, Graph, GraphId, Node, NodeId, NodeSpec, Op, Shape, Site, ValueId, traverse};
 use gtt_ops::Effects;
 use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, require};
 use rustc_hash::FxHashSet;
+
+mod feeds;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -42,11 +44,11 @@ impl Pass for StripUnusedNodes {
             cx.decline_with("unused_node", "no outputs are declared", |model| model.place(main));
             return Ok(());
         }
-        if cx.dialect() == Dialect::Tf {
-            self.make_placeholders(cx, main);
-        }
         // Inner graphs first: what they no longer capture may be unused outside.
         for graph in cx.graphs().into_iter().rev() {
+            if graph == main && cx.dialect() == Dialect::Tf {
+                self.make_placeholders(cx, main);
+            }
             if cx.get_graph(graph).is_some() {
                 sweep(cx, graph);
             }
@@ -59,8 +61,11 @@ impl StripUnusedNodes {
     /// Every fed tensor that is not a placeholder's becomes one.
     fn make_placeholders(&self, cx: &mut PassContext<'_>, id: GraphId) {
         let feeds: Vec<ValueId> = cx.graph(id).inputs().iter().map(|port| port.value).collect();
-        for feed in feeds {
-            let (dtype, shape) = match self.placeholder(cx, id, feed) {
+        let found: Vec<_> = feeds.into_iter().map(|feed| (feed, self.placeholder(cx, id, feed))).collect();
+        let cut = found.iter().filter(|(_, ty)| ty.is_ok()).map(|(feed, _)| *feed);
+        let read = feeds::read_values(cx.model(), id, cut.collect());
+        for (feed, ty) in found {
+            let (dtype, shape) = match ty.and_then(|ty| alone(cx.graph(id), feed, &read).map(|()| ty)) {
                 Ok(ty) => ty,
                 Err(Decline::NotMine) => continue,
                 Err(Decline::Because(reason)) => {
@@ -104,8 +109,6 @@ impl StripUnusedNodes {
         let op = &graph.node(node).op;
         require!(!op.is_tf("Placeholder") && !op.is_tf("PlaceholderWithDefault") && !op.is_tf("PlaceholderV2"));
         require!(slot == 0, "result 1 or higher of a node cannot become a placeholder");
-        let others = graph.node(node).results().any(|other| other != feed && !graph.value(other).is_unused());
-        require!(!others, "another result of the fed node is read");
         require!(!graph.kept().contains(&node), "the fed node is a target");
         let inferred = value.ty.merged(types.get(id, feed));
         let named = self.by_name.iter().rev().find(|(name, _)| *name == graph.node(node).name.as_str());
@@ -118,7 +121,16 @@ impl StripUnusedNodes {
     }
 }
 
-fn unused_name(graph: &gtt_ir::Graph, name: &str) -> gtt_ir::Name {
+/// No other result of the fed node is read by what stays.
+fn alone(graph: &Graph, feed: ValueId, read: &FxHashSet<ValueId>) -> Result<(), Decline> {
+    let others = graph
+        .def_node(feed)
+        .is_some_and(|node| graph.node(node).results().any(|other| other != feed && read.contains(&other)));
+    require!(!others, "another result of the fed node is read");
+    Ok(())
+}
+
+fn unused_name(graph: &Graph, name: &str) -> gtt_ir::Name {
     let taken: FxHashSet<&str> = graph.nodes().map(|(_, node)| node.name.as_str()).collect();
     let free = (0..).map(|number| format!("{name}/fed_{number}")).find(|name| !taken.contains(name.as_str()));
     gtt_ir::Name::from(free.unwrap_or_default())

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a program prints, libraries do not")]
 
 mod arguments;
+mod files;
 mod formats;
 mod oracle;
 
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("expected COUNT FIRST_SEED THREADS [PIPELINE]".into());
     };
     let (count, first, threads): (u64, u64, usize) = (count.parse()?, first.parse()?, threads.parse()?);
-    let registry = gtt_passes::registry();
+    let registry = gtt_passes::registry().with_files(std::sync::Arc::new(files::BesideCases));
     let kit = Kit::new(registry.clone()).codec(formats::Onnx).codec(formats::Tf).oracle(oracle::Tract::default());
     let passes = registry.passes().iter().map(|pass| arguments::step(pass.name));
     let presets = registry.presets().iter().map(|preset| format!("@{}", preset.name));
