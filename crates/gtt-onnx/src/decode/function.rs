@@ -49,8 +49,16 @@ impl<'b> Decoder<'b> {
         let defaults = defaults.into_iter().map(|message| self.default_attribute(graph, message));
         let defaults = defaults.collect::<Result<Vec<_>>>().within(|| name.to_owned())?;
         let op = Op::new(Domain::onnx(domain), name);
-        let mut function =
-            Function { op, overload: Name::new(overload), graph, opsets, defaults: Attrs::new(), extra, opaque: None, kept: false };
+        let mut function = Function {
+            op,
+            overload: Name::new(overload),
+            graph,
+            opsets,
+            defaults: Attrs::new(),
+            extra,
+            opaque: None,
+            kept: false,
+        };
         defaults.into_iter().for_each(|entry| function.defaults.push(entry));
         self.model.functions.push(function);
         Ok(())

@@ -39,27 +39,38 @@ pub(crate) struct Collection {
     message: Bytes,
     /// Entries with the nodes each of them needs; empty for collections that name none.
     entries: Vec<(Bytes, Vec<Name>)>,
-    /// Entries are node names (`node_list`), not messages (`bytes_list`).
-    is_node_list: bool,
+    /// Which kind of list it is.
+    list: u32,
 }
+
+/// Field numbers of `CollectionDef`.
+mod list {
+    pub(super) const NODES: u32 = 1;
+    pub(super) const BYTES: u32 = 2;
+    pub(super) const ANY: u32 = 5;
+}
+
+/// Collection of `AssetFileDef` messages, each in an `Any`.
+const ASSETS: &str = "saved_model_assets";
 
 impl Collection {
     pub(super) fn decode(source: &Source, message: &[u8]) -> Result<Self, Error> {
         let (key, value) = entry(message)?;
-        let mut collection = Self { key, message: source.share(message), entries: Vec::new(), is_node_list: false };
+        let mut collection = Self { key, message: source.share(message), entries: Vec::new(), list: 0 };
         for field in SliceFields::new(value) {
             let field = field?;
             match field.tag {
-                1 => {
-                    collection.is_node_list = true;
+                list::NODES => {
                     for name in messages(field.bytes()?, 1) {
                         let node = node_of(&text(name)?);
                         collection.entries.push((source.share(name), vec![node]));
                     }
                 }
-                2 => collection.decode_messages(source, field.bytes()?),
-                _ => {}
+                list::BYTES => collection.decode_messages(source, field.bytes()?),
+                list::ANY if collection.key == ASSETS => collection.decode_assets(source, field.bytes()?),
+                _ => continue,
             }
+            collection.list = field.tag;
         }
         Ok(collection)
     }
@@ -87,9 +98,18 @@ impl Collection {
         }
     }
 
+    /// The tensors that get the paths of assets.
+    fn decode_assets(&mut self, source: &Source, list: &[u8]) {
+        for any in messages(list, 1) {
+            let tensors = messages(any, 2).flat_map(|asset| messages(asset, 1)).flat_map(|info| messages(info, 1));
+            let nodes = tensors.filter_map(|name| text(name).ok()).map(|name| node_of(&name)).collect();
+            self.entries.push((source.share(any), nodes));
+        }
+    }
+
     /// Nodes that the loader runs.
     pub(crate) fn run_by_loader(&self) -> impl Iterator<Item = &Name> {
-        let run = self.is_node_list && RUN.contains(&self.key.as_str());
+        let run = self.list == list::NODES && RUN.contains(&self.key.as_str());
         self.nodes().filter(move |_| run)
     }
 
@@ -108,14 +128,16 @@ impl Collection {
         let alive = |node: &Name| names.has(node) || dangling.contains(node);
         let kept: Vec<&Bytes> =
             self.entries.iter().filter(|(_, nodes)| nodes.iter().all(alive)).map(|(entry, _)| entry).collect();
+        if self.key == ASSETS && kept.len() < self.entries.len() {
+            tracing::warn!("{} assets are no longer given to the graph", self.entries.len() - kept.len());
+        }
         if kept.len() == self.entries.len() {
             writer.bytes(tag, &self.message);
         } else if !kept.is_empty() && !CONTEXTS.iter().any(|(key, ..)| *key == self.key) {
             writer.message(tag, |writer| {
                 writer.str(1, &self.key);
-                let list = if self.is_node_list { 1 } else { 2 };
                 writer.message(2, |writer| {
-                    writer.message(list, |writer| kept.iter().for_each(|entry| writer.bytes(1, entry)));
+                    writer.message(self.list, |writer| kept.iter().for_each(|entry| writer.bytes(1, entry)));
                 });
             });
         }

@@ -474,3 +474,22 @@ fn freezing_takes_out_what_is_about_variables() {
     }
     assert!(text.contains("serving_default") && text.contains("saved_model_main_op"), "{text}");
 }
+
+#[test]
+fn assets_of_the_old_collection_go_with_the_nodes_that_get_their_paths() {
+    // `AssetFileDef { tensor_info { name } filename }`, encoded.
+    let asset = |tensor: &str, file: &str| {
+        let name = format!("\\012\\{:03o}{tensor}", tensor.len());
+        let info = format!("\\012\\{:03o}{name}", tensor.len() + 2);
+        let value = format!("{info}\\022\\{:03o}{file}", file.len());
+        format!("value {{ type_url: 'type.googleapis.com/tensorflow.AssetFileDef' value: '{value}' }}")
+    };
+    let list = format!("{} {}", asset("table:0", "kept.txt"), asset("unused:0", "gone.txt"));
+    let collection = format!("collection_def {{ key: 'saved_model_assets' value {{ any_list {{ {list} }} }} }}");
+    let mut model = open(&usual(&collection));
+    assert_eq!(bytes_of(&model), usual(&collection));
+    erase(&mut model, &["unused"]);
+    let text = text_of(&model);
+    assert!(text.contains("any_list") && text.contains("kept.txt"), "{text}");
+    assert!(!text.contains("gone.txt"), "{text}");
+}
