@@ -1,17 +1,16 @@
 //! TensorFlow's op registry: operands, results and attributes of every op.
 //!
 //! The table is data, `tensorflow.tsv`, written by `cargo xtask op-registry` from the registry inside the `tensorflow-cpu` wheel
-//! that its first line names. It is parsed once, when first asked (a millisecond). What ops do is said by
+//! that its first line names. A line is taken apart when first asked for. What ops do is said by
 //! [`info()`](crate::info()), for far more than a registry knows.
 
 mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use gtt_ir::{Attr, Attrs, DType};
-use rustc_hash::FxHashMap;
 
 /// An op as TensorFlow registers it.
 #[derive(Clone, Debug)]
@@ -72,21 +71,37 @@ pub struct AttrDef {
     pub default: Option<Attr>,
 }
 
-/// An op of TensorFlow's registry; `None` for custom ops and those of other versions.
+/// An op of TensorFlow's registry; `None` for custom ops and those of other versions. Logarithmic in the ops.
 pub fn op_def(op: &str) -> Option<&'static OpDef> {
-    OPS.get(op)
+    let at = OPS.binary_search_by(|entry| entry.name.cmp(op)).ok()?;
+    OPS[at].def()
 }
 
 /// All ops, by name.
 pub fn op_defs() -> impl Iterator<Item = &'static OpDef> {
-    let mut names: Vec<&&str> = OPS.keys().collect();
-    names.sort_unstable();
-    names.into_iter().map(|name| &OPS[*name])
+    OPS.iter().filter_map(Entry::def)
 }
 
-static OPS: LazyLock<FxHashMap<&'static str, OpDef>> = LazyLock::new(|| {
-    let ops = parse::table(include_str!("tensorflow.tsv"));
-    ops.into_iter().map(|op| (op.name, op)).collect()
+/// A line of the table, taken apart when it is asked for.
+struct Entry {
+    name: &'static str,
+    line: &'static str,
+    def: OnceLock<Option<OpDef>>,
+}
+
+impl Entry {
+    fn def(&'static self) -> Option<&'static OpDef> {
+        self.def.get_or_init(|| parse::op(self.line)).as_ref()
+    }
+}
+
+static OPS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let lines = include_str!("tensorflow.tsv").lines().filter(|line| !line.starts_with('#'));
+    let entry = |line: &'static str| {
+        let name = line.split_once('\t').map_or(line, |(name, _)| name);
+        Entry { name, line, def: OnceLock::new() }
+    };
+    lines.map(entry).collect()
 });
 
 impl OpDef {
