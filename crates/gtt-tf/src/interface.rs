@@ -185,11 +185,11 @@ pub(crate) fn has_no_result(op: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::decode_pbtxt;
 
-    fn model() -> Model {
+    pub(crate) fn model() -> Model {
         let text = "node { name: 'image' op: 'Placeholder' }
             node { name: 'keep_prob' op: 'PlaceholderWithDefault' input: 'one' }
             node { name: 'one' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } }

@@ -352,21 +352,8 @@ fn only_acts(op: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::tests::model;
     use crate::{decode_pbtxt, set_interface};
-
-    fn model() -> Model {
-        let text = "node { name: 'image' op: 'Placeholder' }
-            node { name: 'keep_prob' op: 'PlaceholderWithDefault' input: 'one' }
-            node { name: 'one' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } }
-                   attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape {} float_val: 1 } } } }
-            node { name: 'model/scores' op: 'Softmax' input: 'image' input: 'keep_prob' }
-            node { name: 'model/classes' op: 'TopKV2' input: 'image' }
-            node { name: 'reader' op: 'Relu' input: 'model/classes:1' }
-            node { name: 'step' op: 'Assign' input: 'image' }
-            node { name: 'lonely' op: 'Relu' input: 'one' }
-            node { name: 'init' op: 'NoOp' input: '^step' }";
-        decode_pbtxt(text).unwrap()
-    }
 
     #[test]
     fn likely_outputs_depend_on_inputs_and_are_read_by_nobody() {
