@@ -15,8 +15,7 @@ use crate::{Error, ErrorKind, Optimized, Source, Transform};
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mnist/frozen.pb");
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let out = folder.path().join("out.onnx");
-/// let convert = gtt::Convert::new().opset(15).fix("keep_prob", "1");
-/// # let convert = gtt::Convert::new().opset(15);
+/// let convert = gtt::Convert::new().opset(15);
 /// gtt::load(path)?.convert(convert)?.save(out)?;
 /// # Ok(())
 /// # }

@@ -41,6 +41,20 @@ enum Kind {
     Carried,
 }
 
+/// The places of the variables of a kind.
+fn of_kind(kinds: &[Kind], wanted: Kind) -> impl Iterator<Item = usize> + '_ {
+    kinds.iter().enumerate().filter(move |(_, kind)| **kind == wanted).map(|(at, _)| at)
+}
+
+/// A body that was lowered.
+struct Body<'a> {
+    graph: GraphId,
+    /// By variable: its shape, which the body keeps.
+    shapes: &'a [Option<Shape>],
+    /// By variable: what the body gives for it.
+    ends: &'a [(DType, Option<Shape>)],
+}
+
 impl Walk<'_, '_> {
     /// A v1 loop with all its results.
     pub(crate) fn frame(&mut self, index: usize) {
@@ -215,7 +229,8 @@ impl Walk<'_, '_> {
                 }
             }
             if settled {
-                return self.emit_loop(&plan, &kinds, trips, start, body, &shapes, &ends);
+                let body = Body { graph: body, shapes: &shapes, ends: &ends };
+                return self.emit_loop(&plan, &kinds, trips, start, &body);
             }
             self.builder.drop_body(body);
         }
@@ -343,16 +358,15 @@ impl Walk<'_, '_> {
         let condition = if counted { goes_on } else { self.condition(source, &ends)? };
         self.builder.body_output("continue", condition);
         let mut types = vec![(DType::Bool, None); kinds.len()];
-        for (at, kind) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Carried) {
+        for at in of_kind(kinds, Kind::Carried) {
             let held = self.builder.held(ends[at]).clone();
             if held.array.is_some() {
                 return decline("a variable becomes a list of tensors");
             }
-            debug_assert!(*kind == Kind::Carried);
             self.builder.body_output("next", ends[at]);
             types[at] = (held.dtype, held.shape);
         }
-        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
+        for at in of_kind(kinds, Kind::Scanned) {
             let state = self.builder.held(ends[at]).array.map(|array| array.state);
             let item = match state {
                 Some(ArrayState::Written { number: own, var, item }) if own == number && var == at => item,
@@ -365,17 +379,16 @@ impl Walk<'_, '_> {
         Ok(types)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "each is a part of the one node that is made")]
+    /// The `Loop` around a body that was lowered.
     fn emit_loop(
         &mut self,
         plan: &Plan,
         kinds: &[Kind],
         trips: Option<Val>,
         start: Option<Val>,
-        body: GraphId,
-        shapes: &[Option<Shape>],
-        ends: &[(DType, Option<Shape>)],
+        body: &Body<'_>,
     ) -> Results {
+        let &Body { graph, shapes, ends } = body;
         let most = match trips {
             Some(trips) => Some(self.builder.wide(trips)?),
             None => None,
@@ -394,14 +407,14 @@ impl Walk<'_, '_> {
                 stacked
             })
         };
-        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Carried) {
+        for at in of_kind(kinds, Kind::Carried) {
             inputs.push(Some(self.builder.natural(plan.inits[at])));
             types.push(declared(ends[at].0, shapes[at].as_ref()));
         }
-        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
+        for at in of_kind(kinds, Kind::Scanned) {
             types.push(declared(ends[at].0, stacked(&ends[at].1).as_ref()));
         }
-        let attrs = Attrs::new().with("body", Attr::Graph(body));
+        let attrs = Attrs::new().with("body", Attr::Graph(graph));
         let mut values = self.builder.node("Loop", &inputs, attrs, &types).into_iter();
         let mut results: Vec<Option<Val>> = vec![None; kinds.len()];
         for (at, kind) in kinds.iter().enumerate() {
@@ -418,7 +431,7 @@ impl Walk<'_, '_> {
                 Kind::Scanned => None,
             };
         }
-        for (at, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Scanned) {
+        for at in of_kind(kinds, Kind::Scanned) {
             let value = values.next().ok_or("a result of the loop is missing")?;
             let content = self.builder.natural_result(value, ends[at].0, stacked(&ends[at].1));
             results[at] = Some(self.filled(content, plan, at, trips)?);

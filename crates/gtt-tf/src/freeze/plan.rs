@@ -118,21 +118,17 @@ impl<'m> Plan<'m> {
                 return Ok(results.iter().filter_map(|&slot| Some((id, node.output(slot)?, stays))).collect());
             }
             "If" | "StatelessIf" if slot > 0 => {
-                return self.call(
-                    id,
-                    at,
-                    slot as usize,
-                    "Tin",
-                    slot as usize - 1,
-                    &["then_branch", "else_branch"],
-                    tensor,
-                );
+                let parameter = slot as usize - 1;
+                let callee = Callee { types: "Tin", parameter, functions: &["then_branch", "else_branch"] };
+                return self.call(id, at, slot as usize, &callee, tensor);
             }
             "While" | "StatelessWhile" => {
-                return self.call(id, at, slot as usize, "T", slot as usize, &["cond", "body"], tensor);
+                let callee = Callee { types: "T", parameter: slot as usize, functions: &["cond", "body"] };
+                return self.call(id, at, slot as usize, &callee, tensor);
             }
             "PartitionedCall" | "StatefulPartitionedCall" => {
-                return self.call(id, at, slot as usize, "Tin", slot as usize, &["f"], tensor);
+                let callee = Callee { types: "Tin", parameter: slot as usize, functions: &["f"] };
+                return self.call(id, at, slot as usize, &callee, tensor);
             }
             "Case" | "StatelessCase" => {
                 return Err(refuse(node, "reads it in one of its branches, which gtt cannot freeze yet"));
@@ -144,18 +140,9 @@ impl<'m> Plan<'m> {
         Ok(Vec::new())
     }
 
-    /// A node that passes the handle to functions, as the parameter at `index` of each.
-    #[allow(clippy::too_many_arguments, reason = "what differs between the ops that call")]
-    fn call(
-        &mut self,
-        id: GraphId,
-        at: NodeId,
-        slot: usize,
-        types: &'static str,
-        index: usize,
-        functions: &[&str],
-        tensor: &Tensor,
-    ) -> Result<Found, Error> {
+    /// A node that passes the handle to functions.
+    fn call(&mut self, id: GraphId, at: NodeId, slot: usize, callee: &Callee, tensor: &Tensor) -> Result<Found, Error> {
+        let &Callee { types, parameter: index, functions } = callee;
         let node = self.model.graph(id).node(at);
         let is_listed = matches!(node.attr(types), Some(Attr::DTypes(list)) if list.len() > index);
         if !is_listed {
@@ -207,6 +194,16 @@ impl<'m> Plan<'m> {
             _ => Ok(Vec::new()),
         }
     }
+}
+
+/// How an op hands its operands to functions.
+struct Callee {
+    /// The attribute that lists the types of the operands that are handed over.
+    types: &'static str,
+    /// Which parameter of each function gets the handle.
+    parameter: usize,
+    /// The attributes that name the functions.
+    functions: &'static [&'static str],
 }
 
 /// The result of a function that is one of its parameters.

@@ -19,7 +19,7 @@ use crate::{Error, ErrorKind, Format, SaveOptions, Saved};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let (path, out) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mnist/unfrozen"), folder.path().join("out.pb"));
 /// let frozen = gtt::Freeze::new().run(path)?;
-/// println!("{} variables", frozen.report().variables.len());
+/// assert_eq!(frozen.report().variables.len(), 2);
 /// frozen.save(out)?;
 /// # Ok(())
 /// # }
