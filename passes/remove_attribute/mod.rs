@@ -3,7 +3,7 @@
 use gtt_ir::{Attr, Node};
 use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, Scope};
 
-use crate::support::{OpPattern, update_constant};
+use crate::support::{OpPattern, constants_with_attribute, update_constant};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -60,24 +60,7 @@ impl Pass for RemoveAttribute {
 
 impl RemoveAttribute {
     fn constants(&self, cx: &mut PassContext<'_>, id: gtt_ir::GraphId) {
-        let named = self.ops.matches_name("Const") || self.ops.matches_name("Constant");
-        if !named {
-            return;
-        }
-        if matches!(self.name.as_str(), "dtype" | "value") {
-            let any = cx.graph(id).constants().next().map(|(_, value, _)| value.name.to_string());
-            if let Some(name) = any {
-                cx.decline_with("attribute", "a constant needs this attribute", |_| name);
-            }
-            return;
-        }
-        let holders: Vec<_> = cx
-            .graph(id)
-            .constants()
-            .filter(|(_, _, constant)| constant.meta.as_ref().is_some_and(|meta| meta.attrs.get(&self.name).is_some()))
-            .map(|(value, _, _)| value)
-            .collect();
-        for value in holders {
+        for value in constants_with_attribute(cx, id, &self.ops, &self.name) {
             if !cx.permit_with("attribute", |model| model.graph(id).value(value).name.to_string()) {
                 return;
             }

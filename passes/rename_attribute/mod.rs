@@ -3,7 +3,7 @@
 use gtt_ir::{Attr, GraphId, Node};
 use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, Scope};
 
-use crate::support::{OpPattern, update_constant};
+use crate::support::{OpPattern, constants_with_attribute, is_own_attribute, update_constant};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -72,26 +72,9 @@ impl Pass for RenameAttribute {
 
 impl RenameAttribute {
     fn constants(&self, cx: &mut PassContext<'_>, id: GraphId) {
-        if !self.ops.matches_name("Const") && !self.ops.matches_name("Constant") {
-            return;
-        }
-        let own = |name: &str| matches!(name, "dtype" | "value");
-        if own(&self.old) {
-            let any = cx.graph(id).constants().next().map(|(_, value, _)| value.name.to_string());
-            if let Some(name) = any {
-                cx.decline_with("attribute", "a constant needs this attribute", |_| name);
-            }
-            return;
-        }
-        let holders: Vec<_> = cx
-            .graph(id)
-            .constants()
-            .filter_map(|(value, _, constant)| {
-                let attrs = &constant.meta.as_ref()?.attrs;
-                attrs.get(&self.old).map(|_| (value, own(&self.new) || attrs.get(&self.new).is_some()))
-            })
-            .collect();
-        for (value, taken) in holders {
+        for value in constants_with_attribute(cx, id, &self.ops, &self.old) {
+            let meta = cx.graph(id).value(value).constant().and_then(|constant| constant.meta.as_deref());
+            let taken = is_own_attribute(&self.new) || meta.is_some_and(|meta| meta.attrs.get(&self.new).is_some());
             let label = cx.graph(id).value(value).name.to_string();
             if taken {
                 cx.decline_with("attribute", "the node has an attribute of the new name", |_| label);

@@ -1,6 +1,7 @@
 //! Which element type holds every value of another.
 
 use gtt_ir::DType;
+use gtt_rewrite::{Decline, require};
 
 /// Bits of the significand with the hidden one, and the exponents of the largest and of the smallest (subnormal) number.
 struct Float {
@@ -12,7 +13,7 @@ struct Float {
 }
 
 /// `wide` holds every value of `narrow`, so that a conversion there and back gives the same.
-pub(super) fn holds(wide: DType, narrow: DType) -> bool {
+fn holds(wide: DType, narrow: DType) -> bool {
     if wide == narrow {
         return true;
     }
@@ -36,6 +37,17 @@ pub(super) fn holds(wide: DType, narrow: DType) -> bool {
         }
         _ => false,
     }
+}
+
+/// A cast through a type may be left out: every value comes out the same without it.
+pub(super) fn may_skip(from: DType, through: DType, to: DType) -> Result<(), Decline> {
+    // Some small floats have no zero.
+    let keeps_zero = matches!(through, DType::F16 | DType::BF16 | DType::F32 | DType::F64);
+    let to_bool = to == DType::Bool && from.is_int() && keeps_zero;
+    require!(to_bool || holds(through, from), "the intermediate type does not hold every value");
+    let leaves_range = from.is_int() && through.is_float() && to.is_int() && !holds(to, from);
+    require!(!leaves_range, "numbers beyond the last type would be converted otherwise");
+    Ok(())
 }
 
 /// Signedness and bits; Booleans are integers of one bit, but nothing else fits into one.

@@ -1,10 +1,10 @@
 //! The same for TensorFlow's `Cast`.
 
-use gtt_ir::{Attr, DType, NodeId};
+use gtt_ir::{Attr, NodeId};
 use gtt_ops::views::tf::Cast;
 use gtt_rewrite::{Decline, NewNode, Rewrite, Rule, RuleContext, require};
 
-use super::holds::holds;
+use super::holds::may_skip;
 
 /// `Cast(x)` to the type that `x` has.
 pub(super) struct CastToOwnType;
@@ -43,14 +43,10 @@ impl Rule for CastOfCast {
         let inner = Cast::of(inner).ok_or(Decline::NotMine)?;
         let y = outer.y.ok_or(Decline::NotMine)?;
         let (from, through, to) = (inner.from, inner.to, outer.to);
-        let keeps_zero = matches!(through, DType::F16 | DType::BF16 | DType::F32 | DType::F64);
-        let to_bool = to == DType::Bool && from.is_int() && keeps_zero;
-        require!(to_bool || holds(through, from), "the intermediate type does not hold every value");
+        may_skip(from, through, to)?;
         if to == from {
             return Ok(Rewrite::replacing(y, inner.x));
         }
-        let leaves_range = from.is_int() && through.is_float() && to.is_int() && !holds(to, from);
-        require!(!leaves_range, "numbers beyond the last type would be converted otherwise");
         let mut rewrite = Rewrite::new();
         let cast = NewNode::like(id, cx.node(id)).input_at(0, inner.x).attr("SrcT", Attr::DType(from));
         let cast = rewrite.node(cast);

@@ -20,7 +20,7 @@ pub(crate) mod retype;
 pub(crate) mod shapes;
 pub(crate) mod unconditional;
 
-use gtt_ir::{ConstMeta, GraphId, Node, NodeId, Site, ValueId};
+use gtt_ir::{ConstMeta, Constant, GraphId, Node, NodeId, Site, ValueId};
 use gtt_rewrite::PassContext;
 use rustc_hash::FxHashSet;
 
@@ -37,6 +37,33 @@ pub(crate) fn update_constant(
         change(meta);
     }
     cx.edit(graph).set_constant(value, constant);
+}
+
+/// The constants that have an attribute, if the pattern takes constants. Type and value of a constant are not to be touched.
+pub(crate) fn constants_with_attribute(
+    cx: &mut PassContext<'_>,
+    graph: GraphId,
+    ops: &OpPattern,
+    attribute: &str,
+) -> Vec<ValueId> {
+    if !ops.matches_name("Const") && !ops.matches_name("Constant") {
+        return Vec::new();
+    }
+    if is_own_attribute(attribute) {
+        let any = cx.graph(graph).constants().next().map(|(_, value, _)| value.name.to_string());
+        if let Some(name) = any {
+            cx.decline_with("attribute", "a constant needs this attribute", |_| name);
+        }
+        return Vec::new();
+    }
+    let holds = |constant: &Constant| constant.meta.as_ref().is_some_and(|meta| meta.attrs.get(attribute).is_some());
+    let constants = cx.graph(graph).constants();
+    constants.filter(|(_, _, constant)| holds(constant)).map(|(value, ..)| value).collect()
+}
+
+/// What a constant is, in TensorFlow's words.
+pub(crate) fn is_own_attribute(name: &str) -> bool {
+    matches!(name, "dtype" | "value")
 }
 
 /// Nodes and constants in the order of the file.

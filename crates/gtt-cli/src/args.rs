@@ -139,15 +139,7 @@ pub(crate) struct Transform {
     #[arg(long, help_heading = "Running")]
     pub verify_each: bool,
     #[command(flatten)]
-    pub feeding: Feeding,
-    #[command(flatten)]
-    pub comparing: Comparing,
-    /// Do not time the models after comparing them
-    #[arg(long, help_heading = "Running")]
-    pub no_bench: bool,
-    /// Write the result although the outputs differ
-    #[arg(long, help_heading = "Running")]
-    pub force: bool,
+    pub proving: Proving,
 
     /// Leave out a pass of the pipeline; can be repeated
     #[arg(long, value_name = "PASS", help_heading = "Pipeline")]
@@ -181,6 +173,21 @@ pub(crate) struct Transform {
     pub in_graph: Option<PathBuf>,
 }
 
+/// How a result is compared with the original before it is written.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Proving {
+    #[command(flatten)]
+    pub feeding: Feeding,
+    #[command(flatten)]
+    pub comparing: Comparing,
+    /// Do not time the models after comparing them
+    #[arg(long, help_heading = "Running")]
+    pub no_bench: bool,
+    /// Write the result although the outputs differ
+    #[arg(long, help_heading = "Running")]
+    pub force: bool,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Convert {
     /// The TensorFlow model: a GraphDef, or the folder of a SavedModel. Variables are made constants on the way
@@ -212,15 +219,7 @@ pub(crate) struct Convert {
     #[arg(long, help_heading = "Running")]
     pub verify: bool,
     #[command(flatten)]
-    pub feeding: Feeding,
-    #[command(flatten)]
-    pub comparing: Comparing,
-    /// Do not time the models after comparing them
-    #[arg(long, help_heading = "Running")]
-    pub no_bench: bool,
-    /// Write the result although the outputs differ
-    #[arg(long, help_heading = "Running")]
-    pub force: bool,
+    pub proving: Proving,
 
     /// Leave out a pass of the pipeline; can be repeated
     #[arg(long, value_name = "PASS", help_heading = "Pipeline")]

@@ -122,6 +122,25 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// A value of which no form exists yet.
+    pub(crate) fn new(name: Name, home: GraphId, dtype: DType, shape: Option<Shape>) -> Self {
+        Self {
+            name,
+            home,
+            array: None,
+            counts: None,
+            kept: None,
+            iteration: None,
+            dtype,
+            shape,
+            tensor: None,
+            elems: None,
+            natural: None,
+            channels_first: None,
+            wide: None,
+        }
+    }
+
     pub(crate) fn rank(&self) -> Option<usize> {
         self.shape.as_ref().map(|shape| shape.len())
     }

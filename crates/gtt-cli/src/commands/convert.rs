@@ -45,15 +45,15 @@ pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
     }
     let optimized = source.convert(convert)?;
     let (verification, bench) = if args.verify {
-        let options = verify_options(&args.feeding, &args.interface, Some(args.comparing));
-        examine(args.no_bench, &Checker::new(optimized.original(), &options)?, &optimized, &progress)?
+        let options = verify_options(&args.proving.feeding, &args.interface, Some(args.proving.comparing));
+        examine(args.proving.no_bench, &Checker::new(optimized.original(), &options)?, &optimized, &progress)?
     } else {
         (None, None)
     };
-    let outcome = outcome(args.comparing, verification.as_ref());
+    let outcome = outcome(args.proving.comparing, verification.as_ref());
     let mut written = None;
     if let Some(output) = &args.output
-        && (outcome == Outcome::Ok || args.force)
+        && (outcome == Outcome::Ok || args.proving.force)
     {
         progress.say("writing");
         written = Some(optimized.save_with(output, &external_data(args.external_data))?);
@@ -70,7 +70,7 @@ pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
         output::emit(&report::text(&run, args.explain_declines, global))?;
     }
     // There is no telling the passes apart here: a lowered model can be written and transformed on its own.
-    finish(args.force, true, &run, outcome)
+    finish(args.proving.force, true, &run, outcome)
 }
 
 /// The signature that is converted unless another one is asked for.

@@ -36,7 +36,10 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let source = commands::load(global, &commands::loader(&args.interface), input)?;
     let options = save_options(args, &source)?;
     let checker = match args.verify || args.verify_each {
-        true => Some(Checker::new(&source, &verify_options(&args.feeding, &args.interface, Some(args.comparing)))?),
+        true => Some(Checker::new(
+            &source,
+            &verify_options(&args.proving.feeding, &args.interface, Some(args.proving.comparing)),
+        )?),
         false => None,
     };
 
@@ -45,13 +48,13 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let progress = Progress::start(global, "transforming");
     let (optimized, first_changed) = optimize(args, transform, source, checker.as_ref(), &progress)?;
     let (verification, bench) = match &checker {
-        Some(checker) => examine(args.no_bench, checker, &optimized, &progress)?,
+        Some(checker) => examine(args.proving.no_bench, checker, &optimized, &progress)?,
         None => (None, None),
     };
-    let outcome = outcome(args.comparing, verification.as_ref());
+    let outcome = outcome(args.proving.comparing, verification.as_ref());
     let mut written = None;
     if let Some(output) = &output
-        && (outcome == Outcome::Ok || args.force)
+        && (outcome == Outcome::Ok || args.proving.force)
     {
         progress.say("writing");
         written = Some(optimized.save_with(output, &options)?);
@@ -66,7 +69,7 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     } else if !global.quiet {
         output::emit(&report::text(&run, args.explain_declines, global))?;
     }
-    finish(args.force, args.verify_each, &run, outcome)
+    finish(args.proving.force, args.verify_each, &run, outcome)
 }
 
 /// Runs the pipeline; dumps and checks after each step where asked for. Names the step that first changed the outputs.

@@ -180,40 +180,14 @@ impl<'a> Builder<'a> {
                 .then(|| tensor.to_i64s())
                 .flatten()
                 .map(|elements| elements.into_iter().map(Elem::Known).collect());
-        self.push(Held {
-            name: self.prefixed(name),
-            home: self.model.main_id(),
-            array: None,
-            counts: None,
-            iteration: None,
-            kept: None,
-            dtype: tensor.dtype(),
-            shape: tensor.ty().shape().cloned(),
-            tensor: Some(tensor),
-            elems,
-            natural: None,
-            channels_first: None,
-            wide: None,
-        })
+        let (dtype, shape) = (tensor.dtype(), tensor.ty().shape().cloned());
+        let held = Held::new(self.prefixed(name), self.model.main_id(), dtype, shape);
+        self.push(Held { tensor: Some(tensor), elems, ..held })
     }
 
     /// A value held in one form. `shape` is in TensorFlow's order.
     pub(crate) fn hold(&mut self, form: Form, value: ValueId, dtype: DType, shape: Option<Shape>) -> Val {
-        let mut held = Held {
-            name: self.scope.clone(),
-            home: self.current,
-            array: None,
-            counts: None,
-            iteration: None,
-            kept: None,
-            dtype,
-            shape,
-            tensor: None,
-            elems: None,
-            natural: None,
-            channels_first: None,
-            wide: None,
-        };
+        let mut held = Held::new(self.scope.clone(), self.current, dtype, shape);
         match form {
             Form::Natural => held.natural = Some(value),
             Form::ChannelsFirst => held.channels_first = Some(value),
@@ -244,22 +218,8 @@ impl<'a> Builder<'a> {
     /// An input of the graph.
     pub(crate) fn input(&mut self, port: &Name, name: &Name, dtype: DType, shape: Option<Shape>) -> Val {
         let value = self.edit().add_input(port.clone(), declared(dtype, shape.as_ref()));
-        let held = Held {
-            name: name.clone(),
-            home: self.current,
-            array: None,
-            counts: None,
-            iteration: None,
-            kept: None,
-            dtype,
-            shape,
-            tensor: None,
-            elems: None,
-            natural: Some(value),
-            channels_first: None,
-            wide: None,
-        };
-        self.push(held)
+        let held = Held::new(name.clone(), self.current, dtype, shape);
+        self.push(Held { natural: Some(value), ..held })
     }
 
     /// An output of the graph. Its value takes the port's name. Constants, inputs and what is an output already go through an

@@ -24,6 +24,8 @@ pub struct Conv2DBackpropInput {
     pub padding: Padding,
     /// Layout.
     pub data_format: DataFormat,
+    /// Dilation of the four axes.
+    pub dilations: Vec<i64>,
 }
 
 impl Conv2DBackpropInput {
@@ -40,8 +42,8 @@ impl Conv2DBackpropInput {
             strides: reader.ints("strides")??,
             padding: padding(&mut reader)?,
             data_format: super::data_format(&mut reader)?,
+            dilations: reader.ints("dilations")?.unwrap_or_else(|| vec![1; 4]),
         };
-        reader.ints("dilations")?;
         reader.bool("use_cudnn_on_gpu", true)?;
         reader.finish_tf()?;
         Some(view)
@@ -65,6 +67,8 @@ pub struct Conv3D {
     pub padding: Padding,
     /// Layout.
     pub data_format: DataFormat,
+    /// Dilation of the five axes.
+    pub dilations: Vec<i64>,
 }
 
 impl Conv3D {
@@ -85,8 +89,8 @@ impl Conv3D {
             strides: reader.ints("strides")??,
             padding: padding(&mut reader)?,
             data_format,
+            dilations: reader.ints("dilations")?.unwrap_or_else(|| vec![1; 5]),
         };
-        reader.ints("dilations")?;
         reader.finish_tf()?;
         Some(view)
     }
