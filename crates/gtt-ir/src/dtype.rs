@@ -134,6 +134,43 @@ const ONNX: &[DType] = &[
     DType::F6E3M2,
 ];
 
+/// Element types by their number in TensorFlow, from 1 on, with their names in small letters. Source: `DataType` of `types.proto`.
+const TF: &[(&str, DType)] = &[
+    ("float", DType::F32),
+    ("double", DType::F64),
+    ("int32", DType::I32),
+    ("uint8", DType::U8),
+    ("int16", DType::I16),
+    ("int8", DType::I8),
+    ("string", DType::String),
+    ("complex64", DType::Complex64),
+    ("int64", DType::I64),
+    ("bool", DType::Bool),
+    ("qint8", DType::QI8),
+    ("quint8", DType::QU8),
+    ("qint32", DType::QI32),
+    ("bfloat16", DType::BF16),
+    ("qint16", DType::QI16),
+    ("quint16", DType::QU16),
+    ("uint16", DType::U16),
+    ("complex128", DType::Complex128),
+    ("half", DType::F16),
+    ("resource", DType::Resource),
+    ("variant", DType::Variant),
+    ("uint32", DType::U32),
+    ("uint64", DType::U64),
+    ("float8_e5m2", DType::F8E5M2),
+    ("float8_e4m3fn", DType::F8E4M3FN),
+    ("float8_e4m3fnuz", DType::F8E4M3FNUZ),
+    ("float8_e4m3b11fnuz", DType::F8E4M3B11FNUZ),
+    ("float8_e5m2fnuz", DType::F8E5M2FNUZ),
+    ("int4", DType::I4),
+    ("uint4", DType::U4),
+    ("int2", DType::I2),
+    ("uint2", DType::U2),
+    ("float4_e2m1fn", DType::F4E2M1),
+];
+
 impl DType {
     /// The element type of a number in ONNX, as tensors and attributes such as `Cast.to` hold it; `None` for 0 (undefined) and
     /// numbers of a later version.
@@ -145,6 +182,28 @@ impl DType {
     /// Its number in ONNX; `None` for TensorFlow's own types.
     pub fn onnx_number(self) -> Option<i64> {
         ONNX.iter().position(|&dtype| dtype == self).map(|index| index as i64 + 1)
+    }
+
+    /// The element type of a `DataType` number of TensorFlow; `None` for 0 (`DT_INVALID`), reference types (number + 100) and
+    /// numbers of a later version.
+    pub fn from_tf_number(number: u64) -> Option<Self> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        TF.get(index).map(|row| row.1)
+    }
+
+    /// Its `DataType` number in TensorFlow; `None` for ONNX's own types.
+    pub fn tf_number(self) -> Option<u64> {
+        TF.iter().position(|row| row.1 == self).map(|index| index as u64 + 1)
+    }
+
+    /// The element type of a name as op definitions write it, e.g. `float`, `int32`, `quint8`.
+    pub fn from_tf_name(name: &str) -> Option<Self> {
+        TF.iter().find(|row| row.0 == name).map(|row| row.1)
+    }
+
+    /// TensorFlow's name in op definitions, e.g. `float`; `None` for ONNX's own types.
+    pub fn tf_name(self) -> Option<&'static str> {
+        TF.iter().find(|row| row.1 == self).map(|row| row.0)
     }
 }
 
@@ -212,5 +271,19 @@ mod tests {
             assert_eq!(DType::from_onnx_number(number), None);
         }
         assert_eq!(DType::Resource.onnx_number(), None);
+    }
+
+    #[test]
+    fn numbers_and_names_of_tensorflow_go_both_ways() {
+        for number in 1..=TF.len() as u64 {
+            let dtype = DType::from_tf_number(number).unwrap();
+            assert_eq!(dtype.tf_number(), Some(number));
+            assert_eq!(DType::from_tf_name(dtype.tf_name().unwrap()), Some(dtype));
+        }
+        assert_eq!((DType::from_tf_number(14), DType::BF16.tf_name()), (Some(DType::BF16), Some("bfloat16")));
+        for number in [0, 34, 101, u64::MAX] {
+            assert_eq!(DType::from_tf_number(number), None);
+        }
+        assert_eq!((DType::F8E8M0.tf_number(), DType::from_tf_name("f32")), (None, None));
     }
 }

@@ -314,34 +314,15 @@ fn parse_bool(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-/// Element types by their TensorFlow names and by the text form's.
+/// Element types by their TensorFlow names, by NumPy's where those differ, and by the text form's.
 fn parse_dtype(text: &str) -> Result<DType, &'static str> {
-    let dtype = match text {
-        "float" | "float32" | "f32" => DType::F32,
-        "double" | "float64" | "f64" => DType::F64,
-        "half" | "float16" | "f16" => DType::F16,
-        "bfloat16" | "bf16" => DType::BF16,
-        "int4" | "i4" => DType::I4,
-        "uint4" | "u4" => DType::U4,
-        "int8" | "i8" => DType::I8,
-        "int16" | "i16" => DType::I16,
-        "int32" | "i32" => DType::I32,
-        "int64" | "i64" => DType::I64,
-        "uint8" | "u8" => DType::U8,
-        "uint16" | "u16" => DType::U16,
-        "uint32" | "u32" => DType::U32,
-        "uint64" | "u64" => DType::U64,
-        "string" => DType::String,
-        "complex64" => DType::Complex64,
-        "complex128" => DType::Complex128,
-        "qint8" => DType::QI8,
-        "quint8" => DType::QU8,
-        "qint16" => DType::QI16,
-        "quint16" => DType::QU16,
-        "qint32" => DType::QI32,
-        _ => return text.parse().map_err(|()| "an element type such as `float`, `int32`, `uint8`"),
+    let name = match text {
+        "float32" => "float",
+        "float64" => "double",
+        "float16" => "half",
+        _ => text,
     };
-    Ok(dtype)
+    DType::from_tf_name(name).or_else(|| text.parse().ok()).ok_or("an element type such as `float`, `int32`, `uint8`")
 }
 
 fn parse_shape(text: &str) -> Result<Shape, &'static str> {

@@ -6,7 +6,6 @@ use gtt_ir::{Attr, AttrEntry, DType, Name};
 use gtt_wire::{SliceFields, Writer, bools, f32s, i64s, varints};
 
 use crate::Error;
-use crate::dtype::{from_number, to_number};
 use crate::source::Source;
 use crate::tensor;
 
@@ -39,7 +38,7 @@ pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<Attr, Error> {
             3 => Some(Attr::Int(field.i64()?)),
             4 => Some(Attr::Float(field.f32()?)),
             5 => Some(Attr::Bool(field.bool()?)),
-            6 => from_number(field.u64()?).map(Attr::DType),
+            6 => DType::from_tf_number(field.u64()?).map(Attr::DType),
             7 => Some(Attr::Shape(tensor::decode_shape(field.bytes()?)?)),
             8 => tensor::decode(source, field.bytes()?)?.map(Attr::Tensor),
             10 => decode_function(field.bytes()?)?.map(Attr::Func),
@@ -105,7 +104,7 @@ fn decode_list(source: &Source, message: &[u8]) -> Result<Option<Attr>, Error> {
         6 => {
             let mut list = Vec::new();
             for field in fields {
-                varints(&field?, &mut list, from_number)?;
+                varints(&field?, &mut list, DType::from_tf_number)?;
             }
             let list: Option<Vec<DType>> = list.into_iter().collect();
             list.map(|list| if list.is_empty() { Attr::EmptyList } else { Attr::DTypes(list) })
@@ -146,7 +145,7 @@ pub(crate) fn write_entry(entry: &AttrEntry, tag: u32, writer: &mut Writer) -> R
 }
 
 fn number(dtype: DType) -> Result<u64, Error> {
-    to_number(dtype).ok_or_else(|| Error::unsupported(format!("TensorFlow has no element type {dtype}")))
+    dtype.tf_number().ok_or_else(|| Error::unsupported(format!("TensorFlow has no element type {dtype}")))
 }
 
 /// Writes the fields of an `AttrValue`.

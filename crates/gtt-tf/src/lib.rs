@@ -34,7 +34,6 @@ mod write;
 
 pub use checkpoint::Checkpoint;
 pub use detect::{Format, detect};
-pub use dtype::{from_number as dtype_from_number, to_number as dtype_to_number};
 pub use envelope::{Container, Versions, container, function_names, signatures, variables, versions};
 pub use error::{Error, ErrorKind};
 pub use freeze::{FrozenVariable, VariableKeys, check_frozen, freeze_variables, needed_variables};

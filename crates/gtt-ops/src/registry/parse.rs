@@ -44,7 +44,7 @@ fn arg(entry: &'static str) -> Option<ArgDef> {
         Some(kind) => (kind, true),
         None => (kind, false),
     };
-    let dtype = dtype(kind).map_or(ArgType::Attr(kind), ArgType::Fixed);
+    let dtype = DType::from_tf_name(kind).map_or(ArgType::Attr(kind), ArgType::Fixed);
     Some(ArgDef { name, dtype, count, is_ref })
 }
 
@@ -70,7 +70,7 @@ fn value(kind: &str, text: &str) -> Option<Attr> {
             "int" => Attr::Ints(texts.map(|text| text.parse().ok()).collect::<Option<_>>()?),
             "float" => Attr::Floats(texts.map(|text| text.parse().ok()).collect::<Option<_>>()?),
             "bool" => Attr::Bools(texts.map(|text| text.parse().ok()).collect::<Option<_>>()?),
-            "type" => Attr::DTypes(texts.map(dtype).collect::<Option<_>>()?),
+            "type" => Attr::DTypes(texts.map(DType::from_tf_name).collect::<Option<_>>()?),
             "shape" => Attr::Shapes(texts.map(shape).collect::<Option<_>>()?),
             _ => return None,
         });
@@ -80,7 +80,7 @@ fn value(kind: &str, text: &str) -> Option<Attr> {
         "int" => Attr::Int(text.parse().ok()?),
         "float" => Attr::Float(text.parse().ok()?),
         "bool" => Attr::Bool(text.parse().ok()?),
-        "type" => Attr::DType(dtype(text)?),
+        "type" => Attr::DType(DType::from_tf_name(text)?),
         "shape" => Attr::Shape(shape(text)?),
         "tensor" => Attr::Tensor(tensor(text)?),
         _ => return None,
@@ -127,35 +127,7 @@ fn tensor(text: &str) -> Option<Tensor> {
     let (kind, extents) = head.strip_suffix(')')?.split_once('(')?;
     let extents: Vec<usize> = extents.split('x').map(|extent| extent.parse().ok()).collect::<Option<_>>()?;
     let bytes: Vec<u8> = items.split(',').map(|item| item.parse().ok()).collect::<Option<_>>()?;
-    (dtype(kind)? == DType::U8).then(|| Tensor::from_bytes(DType::U8, &extents, bytes.into()).ok()).flatten()
-}
-
-/// An element type by TensorFlow's name in small letters.
-fn dtype(name: &str) -> Option<DType> {
-    Some(match name {
-        "float" => DType::F32,
-        "double" => DType::F64,
-        "half" => DType::F16,
-        "bfloat16" => DType::BF16,
-        "int8" => DType::I8,
-        "int16" => DType::I16,
-        "int32" => DType::I32,
-        "int64" => DType::I64,
-        "uint8" => DType::U8,
-        "uint16" => DType::U16,
-        "uint32" => DType::U32,
-        "uint64" => DType::U64,
-        "bool" => DType::Bool,
-        "string" => DType::String,
-        "complex64" => DType::Complex64,
-        "complex128" => DType::Complex128,
-        "qint8" => DType::QI8,
-        "quint8" => DType::QU8,
-        "qint16" => DType::QI16,
-        "quint16" => DType::QU16,
-        "qint32" => DType::QI32,
-        "resource" => DType::Resource,
-        "variant" => DType::Variant,
-        _ => return None,
-    })
+    (DType::from_tf_name(kind)? == DType::U8)
+        .then(|| Tensor::from_bytes(DType::U8, &extents, bytes.into()).ok())
+        .flatten()
 }

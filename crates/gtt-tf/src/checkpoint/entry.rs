@@ -3,8 +3,8 @@
 use gtt_wire::SliceFields;
 
 use super::slice::Slice;
+use crate::Error;
 use crate::tensor::decode_shape;
-use crate::{Error, dtype};
 use gtt_ir::DType;
 
 /// Newest version of the format that this reader knows.
@@ -88,7 +88,7 @@ impl Entry {
     }
 
     pub(super) fn dtype(&self) -> Result<DType, Error> {
-        dtype::from_number(self.number)
+        DType::from_tf_number(self.number)
             .ok_or_else(|| Error::unsupported(format!("gtt does not know its element type (number {})", self.number)))
     }
 }

@@ -1,13 +1,12 @@
 //! Functions of the library whose parameters become tensors.
 
 use bytes::Bytes;
-use gtt_ir::{Attr, GraphId, Model, Name, Type};
+use gtt_ir::{Attr, DType, GraphId, Model, Name, Type};
 use gtt_wire::{FieldValue, SliceFields, Writer};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plan::Parameter;
 use crate::Error;
-use crate::dtype::to_number;
 use crate::graph_def::function_field;
 
 /// How often each function is referred to.
@@ -89,7 +88,7 @@ pub(super) fn retype(model: &mut Model, parameters: &[Parameter]) -> Result<(), 
 }
 
 fn number(ty: &Type) -> Result<u64, Error> {
-    ty.dtype().and_then(to_number).ok_or_else(|| Error::internal("a tensor without a type"))
+    ty.dtype().and_then(DType::tf_number).ok_or_else(|| Error::internal("a tensor without a type"))
 }
 
 /// The fields around a body with a signature of new types, and without what is said about the handles.

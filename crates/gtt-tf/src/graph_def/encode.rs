@@ -10,7 +10,6 @@ use super::decode::colocation;
 use super::library::result_name;
 use super::names::{Adapter, Names, tie};
 use super::{GraphFields, graph_field, node_field};
-use crate::dtype::to_number;
 use crate::{Error, attr, tensor};
 
 /// What the writer settled: which names the file has.
@@ -156,7 +155,7 @@ impl Exporter<'_> {
             match due {
                 Some((_, false)) => writer.try_message(node_field::ATTR, |writer| {
                     let dtype = constant.tensor.dtype();
-                    let Some(number) = to_number(dtype) else {
+                    let Some(number) = dtype.tf_number() else {
                         return Err(Error::unsupported(format!("TensorFlow has no element type {dtype}")));
                     };
                     writer.str(1, "dtype");

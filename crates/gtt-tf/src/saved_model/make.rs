@@ -1,13 +1,12 @@
 //! A SavedModel around a graph that had none.
 
 use bytes::Bytes;
-use gtt_ir::{Envelope, Model, Port, Shape};
+use gtt_ir::{DType, Envelope, Model, Port, Shape};
 use gtt_ops::infer::Types;
 use gtt_wire::Writer;
 
 use super::{META_GRAPHS, SavedModel};
 use crate::Error;
-use crate::dtype::to_number;
 use crate::envelope::Held;
 use crate::graph_def::split_reference;
 use crate::source::Source;
@@ -55,7 +54,7 @@ fn signature(model: &Model) -> Result<Bytes, Error> {
     for (tag, ports) in [(1, graph.inputs()), (2, graph.outputs())] {
         for port in ports {
             let ty = graph.value(port.value).ty.merged(types.get(model.main_id(), port.value));
-            let number = ty.dtype().and_then(to_number).ok_or_else(|| unknown(port))?;
+            let number = ty.dtype().and_then(DType::tf_number).ok_or_else(|| unknown(port))?;
             writer.message(tag, |entry| {
                 let (node, slot) = split_reference(&port.name);
                 entry.str(1, &if slot == 0 { node.to_owned() } else { format!("{node}_{slot}") });

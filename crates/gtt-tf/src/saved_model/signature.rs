@@ -4,7 +4,6 @@ use gtt_ir::{DType, Name, Shape};
 use gtt_wire::SliceFields;
 
 use crate::Error;
-use crate::dtype::from_number;
 use crate::tensor::decode_shape;
 
 /// A tensor of a signature.
@@ -99,7 +98,7 @@ pub(super) fn tensor_info(
         let field = field?;
         match field.tag {
             1 => tensor = Some(text(field.bytes()?)?),
-            2 => dtype = from_number(field.u64()?),
+            2 => dtype = DType::from_tf_number(field.u64()?),
             3 => shape = decode_shape(field.bytes()?)?,
             4 => {
                 for field in SliceFields::new(field.bytes()?) {

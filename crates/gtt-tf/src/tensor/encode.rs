@@ -6,7 +6,6 @@ use gtt_wire::{Part, Writer};
 
 use super::{FLOAT8_VAL, value_tag};
 use crate::Error;
-use crate::dtype::to_number;
 
 /// Writes the fields of a `TensorShapeProto`.
 pub(crate) fn write_shape(shape: Option<&[Dim]>, writer: &mut Writer) {
@@ -38,7 +37,7 @@ pub(crate) fn write(tensor: &Tensor, writer: &mut Writer) -> Result<(), Error> {
         return Ok(());
     }
     let dtype = tensor.dtype();
-    let Some(number) = to_number(dtype) else {
+    let Some(number) = dtype.tf_number() else {
         return Err(Error::unsupported(format!("TensorFlow has no element type {dtype}")));
     };
     writer.varint(1, number);

@@ -15,7 +15,6 @@ use gtt_wire::{Field, SliceFields, Writer, varints};
 
 pub(crate) use encode::{write, write_shape};
 
-use crate::dtype::{from_number, to_number};
 use crate::source::Source;
 use crate::{Error, Name};
 
@@ -82,7 +81,7 @@ impl<'a> Parts<'a> {
                 _ => {}
             }
         }
-        let Some(dtype) = from_number(dtype) else { return Ok(None) };
+        let Some(dtype) = DType::from_tf_number(dtype) else { return Ok(None) };
         let Some(shape) = decode_shape(shape)? else {
             return Err(Error::invalid("a constant of unknown rank"));
         };
@@ -319,6 +318,6 @@ pub fn encode_tensor(tensor: &Tensor) -> Result<Bytes, Error> {
 
 /// What TensorFlow calls an element type.
 pub(crate) fn type_name(dtype: DType) -> Name {
-    let name = to_number(dtype).and_then(crate::dtype::name_of_number);
+    let name = dtype.tf_number().and_then(crate::dtype::name_of_number);
     name.map_or_else(|| Name::new(dtype.name()), Name::from)
 }

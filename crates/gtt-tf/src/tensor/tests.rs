@@ -170,7 +170,7 @@ fn new_tensors_are_content_or_one_repeated_value() {
 fn every_element_type_of_tensorflow_survives_rewriting() {
     for &dtype in DType::ALL {
         let Some(size) = dtype.packed_len(40) else { continue };
-        let Some(_) = to_number(dtype) else {
+        let Some(_) = dtype.tf_number() else {
             let tensor = Tensor::from_bytes(dtype, &[40], vec![0; size].into()).unwrap();
             assert_eq!(encode_tensor(&tensor).unwrap_err().kind(), crate::ErrorKind::Unsupported);
             continue;

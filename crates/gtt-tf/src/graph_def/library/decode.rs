@@ -10,7 +10,6 @@ use std::rc::Rc;
 use super::super::decode::{Reader, refuse_cycles};
 use super::super::{function_field, node_field};
 use super::{Held, Library};
-use crate::dtype::from_number;
 use crate::envelope::messages;
 use crate::source::Source;
 use crate::{Error, attr};
@@ -213,7 +212,7 @@ impl<'s> Argument<'s> {
             let field = field?;
             match field.tag {
                 1 => argument.name = text(payload(&field)?)?,
-                3 => argument.dtype = from_number(field.u64()?),
+                3 => argument.dtype = DType::from_tf_number(field.u64()?),
                 5 | 6 => argument.is_list |= !payload(&field)?.is_empty(),
                 _ => {}
             }

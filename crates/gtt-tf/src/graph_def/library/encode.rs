@@ -10,7 +10,6 @@ use super::super::names::Names;
 use super::super::{function_field, graph_field};
 use super::{Held, Library};
 use crate::Error;
-use crate::dtype::to_number;
 use crate::envelope::messages;
 
 impl Library {
@@ -103,7 +102,7 @@ fn write_signature(function: &Function, graph: &Graph, types: &Types, writer: &m
     let kept: Vec<&Name> = graph.kept().iter().map(|&node| &graph.node(node).name).collect();
     let dtype = |name: &Name, value: ValueId| -> Result<u64, Error> {
         let known: Option<DType> = types.get(function.graph, value).dtype();
-        let number = known.and_then(to_number);
+        let number = known.and_then(DType::tf_number);
         number.ok_or_else(|| Error::unsupported(format!("the element type of `{name}` is not known")))
     };
     let mut ports = Vec::new();
