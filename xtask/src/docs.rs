@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use gtt_ir::Dialect;
-use gtt_rewrite::{Numerics, PassInfo};
+use gtt_rewrite::PassInfo;
 
 const BEGIN: &str = "<!-- passes: made by `cargo xtask docs` -->";
 const END: &str = "<!-- end -->";
@@ -43,7 +43,7 @@ fn table() -> String {
             text,
             "| [`{name}`](passes/{name}/README.md) | {summary} | {} | {} |",
             dialects(pass),
-            numerics(pass.numerics)
+            pass.numerics
         );
     }
     text.push_str("\n| preset | what it is |\n|---|---|\n");
@@ -56,15 +56,6 @@ fn table() -> String {
 fn dialects(pass: &PassInfo) -> String {
     let names = pass.dialects.iter().map(|dialect| if *dialect == Dialect::Onnx { "ONNX" } else { "TensorFlow" });
     names.collect::<Vec<_>>().join(", ")
-}
-
-fn numerics(numerics: Numerics) -> String {
-    match numerics {
-        Numerics::Exact => "exact".to_owned(),
-        Numerics::Renames => "exact, names may change".to_owned(),
-        Numerics::Close { relative, .. } => format!("within {relative:e}"),
-        Numerics::Lossy => "lossy by design".to_owned(),
-    }
 }
 
 /// All READMEs, with parameters.

@@ -129,6 +129,7 @@ mod runner;
 mod settle;
 mod splice;
 mod suggest;
+mod summary;
 
 pub use args::{Arg, ArgError, Args};
 pub use context::{PassContext, place};
@@ -146,3 +147,4 @@ pub use rewrite::{NewNode, NewNodeId, NewValue, Operand, Rewrite};
 pub use rule::{Rule, RuleContext, constant_tensor, is_fed};
 pub use runner::{Event, Runner};
 pub use suggest::closest;
+pub use summary::StepSummary;

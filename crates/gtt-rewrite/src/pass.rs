@@ -1,5 +1,7 @@
 //! What a pass is: a static description and something that runs.
 
+use std::fmt;
+
 use gtt_ir::Dialect;
 use serde::{Serialize, Serializer};
 
@@ -203,6 +205,21 @@ impl Numerics {
             (close @ Close { .. }, _) | (_, close @ Close { .. }) => close,
             (Renames, _) | (_, Renames) => Renames,
             (Exact, Exact) => Exact,
+        }
+    }
+}
+
+/// In words, as tables for people have them. The alternate form, `{:#}`, gives both tolerances.
+impl fmt::Display for Numerics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Numerics::Exact => f.pad("exact"),
+            Numerics::Renames => f.pad("exact, names may change"),
+            Numerics::Close { relative, absolute } if f.alternate() => {
+                write!(f, "relative {relative:e}, absolute {absolute:e}")
+            }
+            Numerics::Close { relative, .. } => write!(f, "within {relative:e}"),
+            Numerics::Lossy => f.pad("lossy by design"),
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn run_case(kit: &Kit, case: &Case) -> Result<String, Failure> {
         Some(Judgement::Equal) => {
             let _ = match (outcome.report.numerics, case.within) {
                 (Numerics::Lossy, Some(share)) => writeln!(snapshot, "answers: within {share}"),
-                (promised, _) => writeln!(snapshot, "answers: equal ({})", numerics(promised)),
+                (promised, _) => writeln!(snapshot, "answers: equal ({promised:#})"),
             };
         }
         Some(Judgement::NotChecked(reason)) => {
@@ -287,14 +287,5 @@ fn write_report(out: &mut String, report: &Report) {
         for note in &step.notes {
             let _ = writeln!(out, "  note: {note}");
         }
-    }
-}
-
-fn numerics(numerics: Numerics) -> String {
-    match numerics {
-        Numerics::Exact => "exact".to_owned(),
-        Numerics::Renames => "exact, names may change".to_owned(),
-        Numerics::Close { relative, absolute } => format!("relative {relative:e}, absolute {absolute:e}"),
-        Numerics::Lossy => "lossy".to_owned(),
     }
 }

@@ -64,7 +64,7 @@ pub use gtt_ops as ops;
 pub use gtt_rewrite as rewrite;
 pub use gtt_rewrite::{
     Error as PassError, Event, Files, Numerics, Outcome as StepOutcome, PassInfo, Pipeline, Preset, Registry, Report,
-    StepReport, Synonym, Tensors,
+    StepReport, StepSummary, Synonym, Tensors,
 };
 pub use gtt_wire::Part;
 pub use interface::{Interface, likely_interface};

@@ -7,7 +7,7 @@ use gtt::{PassInfo, Preset, Registry, Synonym};
 
 use crate::Outcome;
 use crate::args::Explain;
-use crate::commands::passes::{PassEntry, dialects, numerics};
+use crate::commands::passes::{PassEntry, dialects};
 use crate::output::{self, BOLD, DIM, Table, styled};
 
 pub(crate) fn run(args: &Explain) -> anyhow::Result<Outcome> {
@@ -60,7 +60,7 @@ fn explain_pass(registry: &Registry, pass: &PassInfo) -> anyhow::Result<()> {
         text.push('\n');
     }
     let _ = writeln!(text, "{}   {}", styled(BOLD, "Models"), dialects(pass).join(", "));
-    let _ = writeln!(text, "{}  {}", styled(BOLD, "Results"), numerics(pass.numerics));
+    let _ = writeln!(text, "{}  {}", styled(BOLD, "Results"), pass.numerics);
     if !pass.aliases.is_empty() {
         let _ = writeln!(text, "{}  {}", styled(BOLD, "Aliases"), pass.aliases.join(", "));
     }

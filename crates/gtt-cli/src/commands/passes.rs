@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Passes) -> anyhow::Result<Outcome> {
                 pass.name,
                 pass.summary,
                 dialects(pass).join(", "),
-                numerics(pass.numerics)
+                pass.numerics
             ));
         }
         output::emit(&text)?;
@@ -94,7 +94,12 @@ pub(crate) fn run(args: &Passes) -> anyhow::Result<Outcome> {
     }
     let mut table = Table::new(&["pass", "models", "results", "does"]);
     for pass in passes {
-        table.row([pass.name.to_owned(), dialects(pass).join(", "), numerics(pass.numerics), pass.summary.to_owned()]);
+        table.row([
+            pass.name.to_owned(),
+            dialects(pass).join(", "),
+            pass.numerics.to_string(),
+            pass.summary.to_owned(),
+        ]);
     }
     let mut text = table.render("");
     text.push('\n');
@@ -116,13 +121,4 @@ pub(crate) fn dialects(pass: &PassInfo) -> Vec<&'static str> {
             _ => "TensorFlow",
         })
         .collect()
-}
-
-pub(crate) fn numerics(numerics: Numerics) -> String {
-    match numerics {
-        Numerics::Exact => "exact".to_owned(),
-        Numerics::Renames => "exact, renames".to_owned(),
-        Numerics::Close { .. } => "close".to_owned(),
-        Numerics::Lossy => "lossy".to_owned(),
-    }
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use bytes::Bytes;
-use gtt::{BenchReport, Optimized, Part, Saved, StepOutcome, StepReport, Verdict, Verification};
+use gtt::{BenchReport, Optimized, Part, Report, Saved, StepOutcome, StepReport, Verdict, Verification};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -136,17 +136,17 @@ pub(crate) fn text(run: &Run<'_>, explain_declines: bool, global: Global) -> Str
             text.push_str("no passes: the model is written as it was converted\n")
         }
         [] => text.push_str("no passes: the model is written as it was read\n"),
-        run => text.push_str(&steps(run, global.verbose > 0)),
+        _ => text.push_str(&steps(optimized.report(), global.verbose > 0)),
     }
-    for note in notes(&optimized.report().steps) {
-        let _ = writeln!(text, "  {}", styled(DIM, note));
+    for (pass, note) in optimized.report().notes() {
+        let _ = writeln!(text, "  {}", styled(DIM, format!("{pass}: {note}")));
     }
     if optimized.report().limited {
         let _ = writeln!(text, "  {}", styled(WARN, format!("stopped after {} rewrites", optimized.report().rewrites)));
     }
     if explain_declines {
         text.push('\n');
-        text.push_str(&declines(&optimized.report().steps));
+        text.push_str(&declines(optimized.report()));
     }
     text.push('\n');
     text.push_str(&sizes(&run.sizes));
@@ -175,63 +175,16 @@ pub(crate) fn text(run: &Run<'_>, explain_declines: bool, global: Global) -> Str
 }
 
 /// One line for each step; steps that a `fixpoint` repeats share a line unless all are asked for.
-fn steps(steps: &[StepReport], each: bool) -> String {
-    struct Line<'a> {
-        name: String,
-        first: &'a StepReport,
-        last: &'a StepReport,
-        /// What the pass itself did to nodes and bytes, without the others of the same rounds.
-        own: (i64, i64),
-        runs: usize,
-        rewrites: u64,
-        declines: u64,
-        seconds: f64,
-    }
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    let mut fixpoint_from = 0;
-    for step in steps {
-        if step.rounds.is_empty() {
-            fixpoint_from = lines.len() + 1;
-        }
-        let own =
-            (step.after.nodes as i64 - step.before.nodes as i64, step.after.bytes as i64 - step.before.bytes as i64);
-        let same = lines
-            .iter_mut()
-            .skip(fixpoint_from)
-            .find(|line| !each && !step.rounds.is_empty() && line.name == step.step);
-        match same {
-            Some(line) => {
-                line.last = step;
-                line.own = (line.own.0 + own.0, line.own.1 + own.1);
-                line.runs += 1;
-                line.rewrites += step.rewrite_count();
-                line.declines = step.decline_count();
-                line.seconds += step.seconds;
-            }
-            None => lines.push(Line {
-                name: step.step.clone(),
-                first: step,
-                last: step,
-                own,
-                runs: 1,
-                rewrites: step.rewrite_count(),
-                declines: step.decline_count(),
-                seconds: step.seconds,
-            }),
-        }
-    }
+fn steps(report: &Report, each: bool) -> String {
+    let lines = if each { report.steps.iter().map(StepReport::alone).collect() } else { report.summary() };
     let mut table = Table::new(&["pass", ">nodes", ">constants", ">rewrites", ">declined", ">time"]);
     // A short pipeline was written by hand: whoever wrote it wants to see each pass.
-    let quiet =
-        |line: &Line<'_>| line.rewrites == 0 && line.own == (0, 0) && line.last.notes.is_empty() && !failed(line.last);
-    let hidden =
-        if each || lines.len() <= SHORT_PIPELINE { 0 } else { lines.iter().filter(|line| quiet(line)).count() };
-    for line in lines.into_iter().filter(|line| hidden == 0 || !quiet(line)) {
-        let before = line.first.before;
-        let after = |before: u64, own: i64| before.saturating_add_signed(own);
+    let hides = !each && lines.len() > SHORT_PIPELINE;
+    let hidden = if hides { lines.iter().filter(|line| line.is_idle()).count() } else { 0 };
+    for line in lines.into_iter().filter(|line| hidden == 0 || !line.is_idle()) {
         let name = match line.runs {
-            1 => short(&line.name),
-            runs => format!("{} {}", short(&line.name), styled(DIM, format!("({runs} rounds)"))),
+            1 => short(line.step),
+            runs => format!("{} {}", short(line.step), styled(DIM, format!("({runs} rounds)"))),
         };
         if let StepOutcome::Skipped { reason } | StepOutcome::Ignored { error: reason } = &line.last.outcome {
             let brief = reason.lines().next().unwrap_or_default();
@@ -240,8 +193,8 @@ fn steps(steps: &[StepReport], each: bool) -> String {
         }
         let arrow =
             |before: String, after: String| if before == after { after } else { format!("{before} → {after}") };
-        let nodes = arrow(count(before.nodes as u64), count(after(before.nodes as u64, line.own.0)));
-        let constants = arrow(bytes(before.bytes), bytes(after(before.bytes, line.own.1)));
+        let nodes = arrow(count(line.before.nodes as u64), count(line.after.nodes as u64));
+        let constants = arrow(bytes(line.before.bytes), bytes(line.after.bytes));
         let some = |figure: u64| if figure == 0 { styled(DIM, "–") } else { count(figure) };
         table.row([name, nodes, constants, some(line.rewrites), some(line.declines), seconds(line.seconds)]);
     }
@@ -255,10 +208,6 @@ fn steps(steps: &[StepReport], each: bool) -> String {
 /// Steps up to which a pipeline is shown in full.
 const SHORT_PIPELINE: usize = 8;
 
-fn failed(step: &StepReport) -> bool {
-    matches!(step.outcome, StepOutcome::Ignored { .. })
-}
-
 /// A step for a column: its name, and its arguments as far as there is room.
 fn short(step: &str) -> String {
     const ROOM: usize = 52;
@@ -268,52 +217,22 @@ fn short(step: &str) -> String {
     }
 }
 
-/// What passes had to say, once each.
-fn notes(steps: &[StepReport]) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
-    for step in steps {
-        for note in &step.notes {
-            let note = format!("{}: {note}", step.pass);
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
-    }
-    notes
-}
-
-fn declines(steps: &[StepReport]) -> String {
+fn declines(report: &Report) -> String {
     let mut text = String::new();
-    let mut seen: Vec<(&str, &str, &str)> = Vec::new();
-    let mut repeated: Vec<&str> = Vec::new();
-    for step in steps.iter().rev() {
-        // The last round of a `fixpoint` says what is left.
-        if !step.rounds.is_empty() {
-            if repeated.contains(&step.step.as_str()) {
-                continue;
-            }
-            repeated.push(&step.step);
+    for (pass, declines) in report.open_declines() {
+        let mut places: Vec<&str> = declines.examples.iter().map(String::as_str).collect();
+        if declines.count as usize > places.len() {
+            places.push("…");
         }
-        for declines in &step.declines {
-            let key = (step.pass.as_str(), declines.rule.as_str(), declines.reason.as_str());
-            if seen.contains(&key) {
-                continue;
-            }
-            seen.push(key);
-            let mut places: Vec<&str> = declines.examples.iter().map(String::as_str).collect();
-            if declines.count as usize > places.len() {
-                places.push("…");
-            }
-            let line = format!(
-                "{}: {} declined at {}: {}\n    {}\n",
-                styled(BOLD, &step.pass),
-                declines.rule,
-                if declines.count == 1 { "1 place".to_owned() } else { format!("{} places", count(declines.count)) },
-                declines.reason,
-                styled(DIM, places.join(", "))
-            );
-            text.insert_str(0, &line);
-        }
+        let _ = writeln!(
+            text,
+            "{}: {} declined at {}: {}\n    {}",
+            styled(BOLD, pass),
+            declines.rule,
+            if declines.count == 1 { "1 place".to_owned() } else { format!("{} places", count(declines.count)) },
+            declines.reason,
+            styled(DIM, places.join(", "))
+        );
     }
     if text.is_empty() { "no pass declined anything\n".to_owned() } else { text }
 }

@@ -361,6 +361,26 @@ fn a_fixpoint_runs_until_a_round_changes_nothing() {
 }
 
 #[test]
+fn a_summary_has_one_row_for_each_step_with_what_the_step_did_by_itself() {
+    let report = run("rid fixpoint(max=4){ always nothing } nothing").1.expect("no error");
+    let rows = report.summary();
+    let steps: Vec<(&str, usize)> = rows.iter().map(|row| (row.step, row.runs)).collect();
+    assert_eq!(steps, [("remove_identities", 1), ("always", 4), ("nothing", 4), ("nothing", 1)]);
+    assert_eq!((rows[0].before.nodes, rows[0].after.nodes, rows[0].rewrites), (4, 2, 1 + 1));
+    assert_eq!(rows[2].before, rows[2].after);
+    assert!(!rows[2].is_idle(), "it has something to say");
+    assert_eq!(report.notes().iter().filter(|note| **note == ("nothing", "nothing was done")).count(), 1);
+}
+
+#[test]
+fn a_refusal_is_left_open_once_as_the_last_round_has_it() {
+    let report = run("fixpoint(max=2){ always rid }").1.expect("no error");
+    let declines: Vec<(&str, &str)> =
+        report.open_declines().into_iter().map(|(pass, declines)| (pass, declines.reason.as_str())).collect();
+    assert_eq!(declines, [("remove_identities", "it wants to stay")]);
+}
+
+#[test]
 fn a_fixpoint_that_never_settles_ends_with_a_note() {
     let report = run("fixpoint(max=5){ always }").1.expect("no error");
     assert_eq!(report.steps.len(), 5);
