@@ -58,15 +58,17 @@ impl Library {
         false
     }
 
-    /// The body of a function that nothing else calls, so that its parameters can be changed; else why not.
-    pub(super) fn only_used_once(&self, name: &Name) -> Result<GraphId, String> {
+    /// How often nodes name the function.
+    pub(super) fn uses(&self, name: &Name) -> usize {
+        self.uses.get(name).copied().unwrap_or(0)
+    }
+
+    /// The body of a function whose parameters can be changed; else why not.
+    pub(super) fn body(&self, name: &Name) -> Result<GraphId, String> {
         match self.bodies.get(name) {
             None => Err(format!("passes it to `{name}`, which is not in the library")),
             Some((_, false)) => Err(format!("passes it to `{name}`, whose body is not understood")),
             Some(_) if self.is_recursive(name) => Err(format!("passes it to `{name}`, which calls itself")),
-            Some(_) if self.uses.get(name) != Some(&1) => {
-                Err(format!("passes it to `{name}`, which is used elsewhere, too"))
-            }
             Some((body, true)) => Ok(*body),
         }
     }

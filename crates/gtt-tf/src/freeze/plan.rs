@@ -1,6 +1,6 @@
 //! What has to change where a variable's handle or reference goes.
 
-use gtt_ir::{Attr, DType, Def, Graph, GraphId, Model, NodeId, Tensor, Type, Use, ValueId};
+use gtt_ir::{Attr, DType, Def, Graph, GraphId, Model, Name, NodeId, Tensor, Type, Use, ValueId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::functions::Library;
@@ -36,6 +36,11 @@ pub(super) struct Parameter {
     /// The result that hands it back.
     pub(super) result: Option<usize>,
     pub(super) ty: Type,
+    function: Name,
+    /// The first variable that got here.
+    variable: Name,
+    /// Nodes that pass a variable; all that name the function have to.
+    passed_by: Vec<(GraphId, NodeId)>,
 }
 
 /// What is to be done.
@@ -46,7 +51,16 @@ pub(super) struct Plan<'m> {
     /// By graph: reads of the variable itself that wait for nothing; their readers can have the tensor.
     pub(super) reads: FxHashMap<GraphId, Vec<NodeId>>,
     pub(super) parameters: Vec<Parameter>,
+    /// Places of the parameters by their values.
+    by_value: FxHashMap<(GraphId, ValueId), usize>,
     seen: FxHashSet<(GraphId, NodeId, u32)>,
+}
+
+/// A variable whose handle or reference is followed.
+struct Followed<'t> {
+    name: &'t Name,
+    /// What it holds.
+    tensor: &'t Tensor,
 }
 
 /// Values that are the variable from here on, each with whether it is one without control flow in between.
@@ -60,14 +74,31 @@ impl<'m> Plan<'m> {
             changes: Vec::new(),
             reads: FxHashMap::default(),
             parameters: Vec::new(),
+            by_value: FxHashMap::default(),
             seen: FxHashSet::default(),
         }
+    }
+
+    /// Fails when a function gets a variable here and something else there: it can have one signature only.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Some(library) = &self.library else { return Ok(()) };
+        for Parameter { function, variable, passed_by, .. } in &self.parameters {
+            if let &[(graph, node), ..] = passed_by.as_slice()
+                && passed_by.len() != library.uses(function)
+            {
+                let what = format!("passes it to `{function}`, which is used elsewhere, too, and not with a variable");
+                let error = refuse(self.model.graph(graph).node(node), &what);
+                return Err(error.at(&format!("variable `{variable}`")));
+            }
+        }
+        Ok(())
     }
 
     /// Follows a handle or reference wherever it goes.
     pub(super) fn follow(&mut self, id: GraphId, holder: NodeId, tensor: &Tensor) -> Result<(), Error> {
         let held = self.model.graph(id).node(holder);
         let is_ref = variable::REFS.contains(&held.op.name.as_str());
+        let followed = Followed { name: &held.name, tensor };
         let mut work: Found = held.results().map(|value| (id, value, true)).collect();
         while let Some((id, value, is_direct)) = work.pop() {
             for used in self.model.graph(id).value(value).uses() {
@@ -77,7 +108,7 @@ impl<'m> Plan<'m> {
                 }
                 let found = match is_ref {
                     true => self.reference(id, node, slot, tensor.dtype()),
-                    false => self.handle(id, node, slot, tensor, is_direct),
+                    false => self.handle(id, node, slot, &followed, is_direct),
                 };
                 work.extend(found.map_err(|error| error.at(&format!("variable `{}`", held.name)))?);
             }
@@ -86,9 +117,16 @@ impl<'m> Plan<'m> {
     }
 
     /// A node that gets a handle.
-    fn handle(&mut self, id: GraphId, at: NodeId, slot: u32, tensor: &Tensor, is_direct: bool) -> Result<Found, Error> {
+    fn handle(
+        &mut self,
+        id: GraphId,
+        at: NodeId,
+        slot: u32,
+        variable: &Followed<'_>,
+        is_direct: bool,
+    ) -> Result<Found, Error> {
         let graph = self.model.graph(id);
-        let (node, dtype) = (graph.node(at), tensor.dtype());
+        let (node, dtype) = (graph.node(at), variable.tensor.dtype());
         let is_plain = is_direct && node.control.is_empty();
         let op = node.op.name.as_str();
         let change = match op {
@@ -120,15 +158,15 @@ impl<'m> Plan<'m> {
             "If" | "StatelessIf" if slot > 0 => {
                 let parameter = slot as usize - 1;
                 let callee = Callee { types: "Tin", parameter, functions: &["then_branch", "else_branch"] };
-                return self.call(id, at, slot as usize, &callee, tensor);
+                return self.call(id, at, slot as usize, &callee, variable);
             }
             "While" | "StatelessWhile" => {
                 let callee = Callee { types: "T", parameter: slot as usize, functions: &["cond", "body"] };
-                return self.call(id, at, slot as usize, &callee, tensor);
+                return self.call(id, at, slot as usize, &callee, variable);
             }
             "PartitionedCall" | "StatefulPartitionedCall" => {
                 let callee = Callee { types: "Tin", parameter: slot as usize, functions: &["f"] };
-                return self.call(id, at, slot as usize, &callee, tensor);
+                return self.call(id, at, slot as usize, &callee, variable);
             }
             "Case" | "StatelessCase" => {
                 return Err(refuse(node, "reads it in one of its branches, which gtt cannot freeze yet"));
@@ -141,8 +179,16 @@ impl<'m> Plan<'m> {
     }
 
     /// A node that passes the handle to functions.
-    fn call(&mut self, id: GraphId, at: NodeId, slot: usize, callee: &Callee, tensor: &Tensor) -> Result<Found, Error> {
+    fn call(
+        &mut self,
+        id: GraphId,
+        at: NodeId,
+        slot: usize,
+        callee: &Callee,
+        variable: &Followed<'_>,
+    ) -> Result<Found, Error> {
         let &Callee { types, parameter: index, functions } = callee;
+        let tensor = variable.tensor;
         let node = self.model.graph(id).node(at);
         let is_listed = matches!(node.attr(types), Some(Attr::DTypes(list)) if list.len() > index);
         if !is_listed {
@@ -155,7 +201,7 @@ impl<'m> Plan<'m> {
                 return Err(refuse(node, "passes it to a function that is not known"));
             };
             let library = self.library.get_or_insert_with(|| Library::of(self.model));
-            let body = library.only_used_once(name).map_err(|what| refuse(node, &what))?;
+            let body = library.body(name).map_err(|what| refuse(node, &what))?;
             let graph = self.model.graph(body);
             let Some(port) = graph.inputs().get(index) else {
                 return Err(refuse(node, &format!("passes more to `{name}` than it takes")));
@@ -167,8 +213,24 @@ impl<'m> Plan<'m> {
                 return Err(refuse(node, &format!("hands it on through `{name}` in a way that gtt cannot follow")));
             }
             let ty = Type::fixed(tensor.dtype(), tensor.shape());
-            self.parameters.push(Parameter { graph: body, value: port.value, index, result, ty });
-            found.push((body, port.value, true));
+            let place = *self.by_value.entry((body, port.value)).or_insert(self.parameters.len());
+            match self.parameters.get_mut(place) {
+                Some(known) if known.ty == ty => known.passed_by.push((id, at)),
+                Some(known) => {
+                    let what = format!(
+                        "passes it ({ty}) to `{name}`, which gets one of another type ({}) elsewhere",
+                        known.ty
+                    );
+                    return Err(refuse(node, &what));
+                }
+                None => {
+                    let (function, passed_by) = (name.clone(), vec![(id, at)]);
+                    let (graph, value, variable) = (body, port.value, variable.name.clone());
+                    let parameter = Parameter { graph, value, index, result, ty, function, variable, passed_by };
+                    self.parameters.push(parameter);
+                    found.push((body, port.value, true));
+                }
+            }
         }
         self.changes.push((id, at, Change::Passes(types, index, tensor.dtype())));
         if is_loop {

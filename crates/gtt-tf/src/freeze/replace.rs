@@ -77,6 +77,7 @@ pub(super) fn replace(
         let Some(tensor) = tensors.get(&variable::name(held)) else { continue };
         plan.follow(id, node, tensor)?;
     }
+    plan.check()?;
     let Plan { changes, reads, parameters, .. } = plan;
     let mut taken = Taken::default();
     for (graph, node, change) in changes {

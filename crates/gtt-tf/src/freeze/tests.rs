@@ -401,6 +401,35 @@ fn loops_that_cannot_be_followed_are_named() {
         node { name: 'both' op: 'Add' input: 'other' input: 'y' }";
     assert_eq!(
         refused(&looping("h", twice), &["both"], &bundle()),
-        "variable `w`: `loop` (While) passes it to `body`, which is used elsewhere, too"
+        "variable `w`: `loop` (While) passes it to `body`, which is used elsewhere, too, and not with a variable"
+    );
+}
+
+/// A loop like that of [`looping`] after it, over a handle.
+fn second_loop(handle: &str) -> String {
+    format!(
+        "node {{ name: 'again' op: 'While' input: 'x' input: '{handle}'
+                 attr {{ key: 'T' value {{ list {{ type: DT_FLOAT type: DT_RESOURCE }} }} }}
+                 attr {{ key: 'cond' value {{ func {{ name: 'less' }} }} }} attr {{ key: 'body' value {{ func {{ name: 'body' }} }} }} }}
+         node {{ name: 'both' op: 'Add' input: 'again' input: 'y' }}"
+    )
+}
+
+/// As in a model with two signatures over one body, whose calls were inlined.
+#[test]
+fn functions_that_two_nodes_pass_variables_to_are_changed_once() {
+    let mut model = declared(&looping("h", &second_loop("w")), &["both"]);
+    freeze(&mut model, &bundle()).unwrap();
+    let text = String::from_utf8(crate::encode_pbtxt(&model).unwrap().concat()).unwrap();
+    assert!(!text.contains("DT_RESOURCE") && !text.contains("ReadVariableOp"), "{text}");
+    let again = decode_pbtxt(&text).unwrap();
+    assert_eq!(again.functions.iter().filter(|function| function.opaque.is_none()).count(), 2);
+}
+
+#[test]
+fn functions_that_get_a_variable_and_something_else_are_named() {
+    assert_eq!(
+        refused(&looping("h", &second_loop("x")), &["both"], &bundle()),
+        "variable `w`: `loop` (While) passes it to `less`, which is used elsewhere, too, and not with a variable"
     );
 }
