@@ -84,10 +84,7 @@ fn leads_to(cx: &PassContext<'_>, from: GraphId, wanted: &str) -> bool {
     let (mut seen, mut work) = (vec![from], vec![from]);
     while let Some(graph) = work.pop() {
         for (_, node) in model.graph(graph).nodes() {
-            let functions = node.attrs.iter().filter_map(|entry| match &entry.value {
-                Attr::Func(name) => Some(name),
-                _ => None,
-            });
+            let functions = node.attrs.iter().flat_map(|entry| entry.value.funcs());
             for name in functions.chain(std::iter::once(&node.op.name)) {
                 if name == wanted {
                     return true;

@@ -1,6 +1,6 @@
 //! One call of a function.
 
-use gtt_ir::{Attr, Attrs, Domain, Function, GraphId, Model, Name, Node, NodeId, Op, ValueId};
+use gtt_ir::{Attr, Attrs, Domain, Function, GraphId, Model, Name, Node, NodeId, Op, ValueId, traverse};
 use gtt_ops::is_same_at;
 use gtt_rewrite::{Decline, PassContext, require};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -39,10 +39,8 @@ pub(super) struct Call {
 /// What is known about all functions while their calls are inlined.
 pub(super) struct Inlining {
     calls: Calls,
-    /// Functions from which a call leads back to them.
-    recursive: FxHashSet<usize>,
-    /// Nodes in each body, nested ones included.
-    sizes: Vec<usize>,
+    /// Nodes in each body with everything that it calls, nested ones included; `None` where a call leads back.
+    sizes: Vec<Option<u64>>,
     /// Attributes that each body takes from its caller.
     references: Vec<FxHashSet<Name>>,
     /// Nodes of the main graph and its subgraphs.
@@ -58,16 +56,14 @@ impl Inlining {
         let calls = Calls::of(model);
         let callees: Vec<Vec<usize>> =
             model.functions.iter().map(|function| calls.called_in(model, function.graph)).collect();
-        let size = |function: &Function| {
-            model.nested(function.graph).into_iter().map(|graph| model.graph(graph).node_count()).sum()
-        };
+        let size = |graph| model.nested(graph).into_iter().map(|graph| model.graph(graph).node_count()).sum();
+        let sizes: Vec<u64> = model.functions.iter().map(|function| size(function.graph) as u64).collect();
         Self {
-            recursive: recursive(&callees),
-            sizes: model.functions.iter().map(size).collect(),
+            sizes: traverse::expanded_sizes(&sizes, &callees),
             references: model.functions.iter().map(|function| references(model, function.graph)).collect(),
             calls,
             max_nodes,
-            nodes: model.nested(model.main_id()).into_iter().map(|graph| model.graph(graph).node_count()).sum(),
+            nodes: size(model.main_id()),
             constants: FxHashMap::default(),
         }
     }
@@ -78,8 +74,12 @@ impl Inlining {
         let node = model.graph(graph).node(id);
         let at = self.calls.get(node).ok_or(Decline::NotMine)?;
         let function = &model.functions[at];
-        require!(!self.recursive.contains(&at), "the function calls itself");
-        require!(self.nodes + self.sizes[at] <= self.max_nodes + 1, "there would be too many nodes");
+        let size = self.sizes[at].ok_or(Decline::because("the function calls itself"))?;
+        require!(
+            fits(self.nodes, size, self.max_nodes),
+            "there would be too many nodes: {}",
+            becomes(&function.op, size)
+        );
         let body = model.graph(function.graph);
         let fits = node.inputs.len() <= body.inputs().len() && node.outputs.len() <= body.outputs().len();
         require!(fits, "the call has more operands or results than the function");
@@ -162,27 +162,22 @@ impl Inlining {
     }
 }
 
+/// Putting so many nodes in the place of one leaves no more than the limit.
+pub(super) fn fits(nodes: usize, size: u64, max_nodes: usize) -> bool {
+    (nodes as u64).saturating_add(size) <= (max_nodes as u64).saturating_add(1)
+}
+
+/// Which function it is, and what it comes to.
+pub(super) fn becomes(function: &impl std::fmt::Display, size: u64) -> String {
+    const MANY: u64 = 1_000_000_000;
+    match size {
+        MANY.. => format!("`{function}` becomes more than {MANY} with what it calls"),
+        size => format!("`{function}` becomes {size} with what it calls"),
+    }
+}
+
 fn references(model: &Model, body: GraphId) -> FxHashSet<Name> {
     let nodes = model.nested(body).into_iter().flat_map(|graph| model.graph(graph).nodes());
     let entries = nodes.flat_map(|(_, node)| node.attrs.iter());
     entries.filter_map(|entry| if let Attr::Ref(name) = &entry.value { Some(name.clone()) } else { None }).collect()
-}
-
-/// Functions that lie on a cycle of calls or lead to one.
-pub(super) fn recursive(callees: &[Vec<usize>]) -> FxHashSet<usize> {
-    let mut callers: Vec<Vec<usize>> = vec![Vec::new(); callees.len()];
-    let mut open: Vec<usize> = callees.iter().map(Vec::len).collect();
-    for (caller, callees) in callees.iter().enumerate() {
-        callees.iter().for_each(|&callee| callers[callee].push(caller));
-    }
-    let mut leaves: Vec<usize> = (0..callees.len()).filter(|&function| open[function] == 0).collect();
-    while let Some(leaf) = leaves.pop() {
-        for &caller in &callers[leaf] {
-            open[caller] -= 1;
-            if open[caller] == 0 {
-                leaves.push(caller);
-            }
-        }
-    }
-    (0..callees.len()).filter(|&function| open[function] > 0).collect()
 }

@@ -1,23 +1,25 @@
 //! TensorFlow: `PartitionedCall`, `StatefulPartitionedCall`, and nodes whose op is a function's name.
 
-use gtt_ir::{Attr, Attrs, Function, GraphId, Model, Name, Node, NodeId, ValueId};
+use gtt_ir::{Attr, Attrs, Function, GraphId, Model, Name, Node, NodeId, ValueId, traverse};
 use gtt_rewrite::{Decline, PassContext, require};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::call::{becomes, fits};
 use crate::support::inline_tf::{TfCall, TfInlining};
 use crate::support::nodes_by_rank;
 
 /// Replaces calls, those of bodies that stay included, and drops functions that nothing names any more.
 pub(super) fn run(cx: &mut PassContext<'_>, max_nodes: usize) {
     drop_functions(cx);
-    let library = Library::of(cx.model());
+    let library = Library::of(cx.model(), max_nodes);
     let mut inlining = TfInlining::default();
     let main = cx.model().main_id();
     let mut nodes = cx.graph(main).node_count();
     inline_in(cx, &library, &mut inlining, main, &mut nodes, max_nodes);
     drop_functions(cx);
     // What others know by name calls what others know by name.
-    let bodies = cx.model().functions.iter().filter(|function| !function.kept);
+    let bodies =
+        cx.model().functions.iter().filter(|function| !function.kept && !library.large.contains(&function.graph));
     let bodies: Vec<GraphId> = bodies.map(|function| function.graph).collect();
     for body in bodies {
         inline_in(cx, &library, &mut inlining, body, &mut nodes, max_nodes);
@@ -37,14 +39,17 @@ fn inline_in(
     const RULE: &str = "call";
     let mut work = nodes_by_rank(cx, graph);
     work.retain(|&id| library.function(cx.model(), cx.graph(graph).node(id)).is_some());
+    // What comes with a body was counted with the call that it came by.
+    let mut is_counted = false;
     while !work.is_empty() {
         let mut next = Vec::new();
         for id in work {
             let found = library.call(cx.model(), graph, id).and_then(|call| {
-                let size = cx.graph(call.body).node_count();
-                require!(*nodes + size <= max_nodes + 1, "there would be too many nodes");
+                let name = library.function(cx.model(), cx.graph(graph).node(id)).ok_or(Decline::NotMine)?;
+                let size = if is_counted { 1 } else { library.size(name)? };
+                require!(fits(*nodes, size, max_nodes), "there would be too many nodes: {}", becomes(name, size));
                 inlining.check(cx, graph, id, &call)?;
-                Ok((call, size))
+                Ok((call, usize::try_from(size).unwrap_or(usize::MAX)))
             });
             match found {
                 Ok((call, size)) => {
@@ -65,6 +70,7 @@ fn inline_in(
         }
         next.sort_unstable();
         work = next;
+        is_counted = true;
     }
 }
 
@@ -72,17 +78,22 @@ fn inline_in(
 struct Library {
     graphs: FxHashMap<Name, (GraphId, Attrs)>,
     opaque: FxHashSet<Name>,
-    recursive: FxHashSet<Name>,
+    /// Nodes in each body with everything that it calls; `None` where a call leads back.
+    sizes: FxHashMap<Name, Option<u64>>,
+    /// Bodies of functions that are too large with what they call, and of everything that these call: they stay as they are, as
+    /// putting together a part would only make more of it.
+    large: FxHashSet<GraphId>,
 }
 
 impl Library {
-    fn of(model: &Model) -> Self {
+    fn of(model: &Model, max_nodes: usize) -> Self {
         let entry = |function: &Function| (function.op.name.clone(), (function.graph, function.defaults.clone()));
         let opaque = model.functions.iter().filter(|function| function.opaque.is_some());
         let mut library = Self {
             graphs: model.functions.iter().map(entry).collect(),
             opaque: opaque.map(|function| function.op.name.clone()).collect(),
-            recursive: FxHashSet::default(),
+            sizes: FxHashMap::default(),
+            large: FxHashSet::default(),
         };
         let names: Vec<&Name> = model.functions.iter().map(|function| &function.op.name).collect();
         let places: FxHashMap<&Name, usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
@@ -92,8 +103,17 @@ impl Library {
             called.filter_map(|name| places.get(name).copied()).collect()
         };
         let callees: Vec<Vec<usize>> = model.functions.iter().map(callees).collect();
-        let recursive = super::call::recursive(&callees).into_iter().map(|at| names[at].clone()).collect();
-        library.recursive = recursive;
+        let own: Vec<u64> =
+            model.functions.iter().map(|function| model.graph(function.graph).node_count() as u64).collect();
+        let sizes = traverse::expanded_sizes(&own, &callees);
+        let mut work: Vec<usize> =
+            (0..sizes.len()).filter(|&at| sizes[at].is_some_and(|size| size > max_nodes as u64)).collect();
+        while let Some(at) = work.pop() {
+            if library.large.insert(model.functions[at].graph) {
+                work.extend(&callees[at]);
+            }
+        }
+        library.sizes = names.into_iter().cloned().zip(sizes).collect();
         library
     }
 
@@ -109,13 +129,19 @@ impl Library {
         (direct && !gtt_ops::info(&node.op).known).then_some(&node.op.name)
     }
 
+    /// Nodes of a function with everything that it calls.
+    fn size(&self, name: &Name) -> Result<u64, Decline> {
+        let size = self.sizes.get(name).copied().flatten();
+        size.ok_or(Decline::because("the function calls itself"))
+    }
+
     fn call(&self, model: &Model, graph: GraphId, id: NodeId) -> Result<TfCall, Decline> {
         let node = model.graph(graph).node(id);
         let name = self.function(model, node).ok_or(Decline::NotMine)?;
         // One whose body is not understood is as good as none.
         let found = self.graphs.get(name).filter(|_| !self.opaque.contains(name));
         let (body, defaults) = found.ok_or(Decline::because("the function is not in the library"))?;
-        require!(!self.recursive.contains(name), "the function calls itself");
+        self.size(name)?;
         let operands: Vec<ValueId> = node.operands().collect();
         let direct = node.op.name == *name;
         let mut attrs = defaults.clone();
@@ -161,7 +187,9 @@ fn named(model: &Model, places: &FxHashMap<&str, usize>, node: &Node) -> Vec<usi
     let mut named: Vec<usize> = places.get(node.op.name.as_str()).copied().into_iter().collect();
     for entry in node.attrs.iter() {
         match &entry.value {
-            Attr::Func(name) => named.extend(places.get(name.as_str()).copied()),
+            Attr::Func(_) | Attr::Funcs(_) => {
+                named.extend(entry.value.funcs().iter().filter_map(|name| places.get(name.as_str()).copied()));
+            }
             Attr::Raw(bytes) => {
                 let inside = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
                 let functions = model.functions.iter().enumerate();

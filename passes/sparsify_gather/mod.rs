@@ -25,6 +25,7 @@ pub static PASS: PassInfo = PassInfo {
         },
     ],
     numerics: Numerics::Lossy,
+    makes: &["group_init_node"],
     ..PassInfo::new("sparsify_gather", "look up sparse weights in hash tables", include_str!("README.md"), build)
 };
 

@@ -291,3 +291,53 @@ fn a_bound_input_is_fed_to_the_original() {
         assert_eq!(ops.contains(&"Mul"), value == "true", "{ops:?}");
     }
 }
+
+const LOOK_UP: &str = "
+node { name: 'ids' op: 'Placeholder' attr { key: 'dtype' value { type: DT_INT64 } } attr { key: 'shape' value { shape { dim { size: 3 } } } } }
+node { name: 'w' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } }
+  attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } dim { size: 1 } } float_val: 0 float_val: 2 } } } }
+node { name: 'read' op: 'Identity' input: 'w' attr { key: 'T' value { type: DT_FLOAT } } }
+node { name: 'y' op: 'Gather' input: 'read' input: 'ids' attr { key: 'Tindices' value { type: DT_INT64 } } attr { key: 'Tparams' value { type: DT_FLOAT } } }
+versions { producer: 27 }";
+
+#[test]
+fn a_node_that_the_recipe_makes_may_be_an_output() {
+    let out = Out::new();
+    let (graph, result) = (out.str("graph.pbtxt"), out.str("out.pb"));
+    fs::write(&graph, LOOK_UP).unwrap();
+    let run = |outputs: &str, transforms: &str| {
+        let arguments =
+            [format!("--out_graph={result}"), format!("--outputs={outputs}"), format!("--transforms={transforms}")];
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        gtt(&[&["transform", "--in_graph", &graph, "--inputs=ids"], &arguments[..]].concat())
+    };
+    let ran = run("y,group_deps", "sparsify_gather strip_unused_nodes").exits(0);
+    assert!(!ran.err.contains("group_deps"), "{}", ran.err);
+    let group = gtt(&["dump", &result, "--node", "group_deps"]).exits(0).out;
+    assert!(group.contains("NoOp") && group.contains("InitializeTable"), "{group}");
+    run("y,init", "sparsify_gather(group_init_node=init)").exits(0);
+    // Nothing else is taken on trust: another name, another pass, an output that nothing was made of.
+    for (outputs, transforms) in [("y,group_dep", "sparsify_gather"), ("y,group_deps", "remove_device")] {
+        let ran = run(outputs, transforms).exits(2);
+        assert!(ran.err.contains("there is no node `group_dep"), "{}", ran.err);
+    }
+    let ran = run("read,group_deps", "strip_unused_nodes sparsify_gather").exits(0);
+    assert!(ran.err.contains("there is no output `group_deps`"), "{}", ran.err);
+}
+
+#[test]
+fn a_signature_follows_when_the_node_behind_it_is_renamed() {
+    let out = Out::new();
+    let renames = "rename_node(old_node_name=scores, new_node_name=probabilities)";
+    for outputs in [&[][..], &["--outputs=boxes,scores,classes"]] {
+        let folder = out.str("model");
+        let arguments = ["transform", "detector/model", "-o", &folder, "--passes", renames];
+        let ran = gtt(&[&arguments, outputs].concat()).exits(0);
+        assert!(!ran.err.contains("loses"), "{}", ran.err);
+        let signature = |model: &str| gtt(&["summarize", model, "--json"]).exits(0).json()["signatures"].to_string();
+        let before = signature("detector/model");
+        assert!(before.contains("scores:0"), "{before}");
+        assert_eq!(signature(&folder), before.replace("scores:0", "probabilities:0"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

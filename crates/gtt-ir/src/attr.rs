@@ -47,6 +47,8 @@ pub enum Attr {
     Ref(Name),
     /// TensorFlow function by name, without attributes of its own.
     Func(Name),
+    /// List of TensorFlow functions by name, none of which has attributes of its own: the branches of `Case`. Not empty.
+    Funcs(Vec<Name>),
     /// Anything else (types, functions with attributes, reference types, placeholders): the encoded message.
     Raw(Bytes),
 }
@@ -74,6 +76,7 @@ impl PartialEq for Attr {
             (Attr::EmptyList, Attr::EmptyList) => true,
             (Attr::Ref(a), Attr::Ref(b)) => a == b,
             (Attr::Func(a), Attr::Func(b)) => a == b,
+            (Attr::Funcs(a), Attr::Funcs(b)) => a == b,
             (Attr::Raw(a), Attr::Raw(b)) => a == b,
             _ => false,
         }
@@ -121,6 +124,14 @@ impl Attr {
             Attr::Floats(values) => Some(values),
             Attr::EmptyList => Some(&[]),
             _ => None,
+        }
+    }
+    /// The functions it names, one or a list.
+    pub fn funcs(&self) -> &[Name] {
+        match self {
+            Attr::Func(name) => std::slice::from_ref(name),
+            Attr::Funcs(names) => names,
+            _ => &[],
         }
     }
     /// The subgraphs it holds, one or a list.

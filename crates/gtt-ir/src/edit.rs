@@ -653,6 +653,12 @@ impl<'m> Editor<'m> {
         self.touch().inputs[index].name = name.into();
     }
 
+    /// Says that a node which others may know by name is called otherwise now: for passes that declare `Renames`. The node itself and its
+    /// ports are renamed as well, by the other methods.
+    pub fn note_renamed(&mut self, old: impl Into<Name>, new: impl Into<Name>) {
+        self.touch().renamed.push((old.into(), new.into()));
+    }
+
     /// Renames the port of an output: for passes that declare `Renames`, and for readers.
     pub fn set_output_port_name(&mut self, index: usize, name: impl Into<Name>) {
         self.touch().outputs[index].name = name.into();

@@ -216,6 +216,7 @@ pub struct Graph {
     pub(crate) outputs: Vec<Port>,
     pub(crate) kept: Vec<NodeId>,
     pub(crate) redeclared: bool,
+    pub(crate) renamed: Vec<(Name, Name)>,
     pub(crate) revision: u64,
     pub(crate) captures: FxHashMap<ValueId, ValueId>,
 }
@@ -480,6 +481,7 @@ impl Graph {
             outputs: Vec::new(),
             kept: Vec::new(),
             redeclared: false,
+            renamed: Vec::new(),
             revision: 0,
             captures: FxHashMap::default(),
         }
@@ -548,6 +550,12 @@ impl Graph {
     /// A pass declared the outputs anew: they are as the types of their values say.
     pub fn is_redeclared(&self) -> bool {
         self.redeclared
+    }
+
+    /// Nodes that got another name, the old one first, in the order in which that happened: what lies around a graph and knows its nodes
+    /// by name follows.
+    pub fn renamed(&self) -> &[(Name, Name)] {
+        &self.renamed
     }
 
     /// In a subgraph: the values of the enclosing graph it captures, with the values that stand for them.

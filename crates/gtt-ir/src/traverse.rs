@@ -149,3 +149,24 @@ pub fn reachable(
         }
     }
 }
+/// How large each of several things is with everything in it that it calls put in its place, saturating: `sizes[i]` is its own size,
+/// `callees[i]` what it calls, once for each call. `None` for what lies on a cycle of calls or leads to one. Linear in the calls.
+pub fn expanded_sizes(sizes: &[u64], callees: &[Vec<usize>]) -> Vec<Option<u64>> {
+    let mut callers: Vec<Vec<usize>> = vec![Vec::new(); callees.len()];
+    let mut open: Vec<usize> = callees.iter().map(Vec::len).collect();
+    for (caller, callees) in callees.iter().enumerate() {
+        callees.iter().for_each(|&callee| callers[callee].push(caller));
+    }
+    let mut expanded: Vec<u64> = sizes.to_vec();
+    let mut leaves: Vec<usize> = (0..callees.len()).filter(|&index| open[index] == 0).collect();
+    while let Some(leaf) = leaves.pop() {
+        for &caller in &callers[leaf] {
+            expanded[caller] = expanded[caller].saturating_add(expanded[leaf]);
+            open[caller] -= 1;
+            if open[caller] == 0 {
+                leaves.push(caller);
+            }
+        }
+    }
+    expanded.into_iter().zip(open).map(|(size, open)| (open == 0).then_some(size)).collect()
+}

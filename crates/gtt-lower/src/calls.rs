@@ -1,6 +1,7 @@
 //! Calls of functions: plain ones are lowered where they stand, branches become bodies of ONNX `If`.
 
-use gtt_ir::{Attr, Attrs, DType, GraphId, Model, Shape, Type, ValueId};
+use gtt_ir::{Attr, Attrs, DType, GraphId, Model, Name, Shape, Type, ValueId, traverse};
+use rustc_hash::FxHashMap;
 
 use crate::attrs::Call;
 use crate::builder::Builder;
@@ -21,6 +22,28 @@ pub(crate) fn body(model: &Model, name: &str) -> Result<GraphId, Why> {
         },
         None => decline(format!("there is no function `{name}`")),
     }
+}
+
+/// The first function that main calls, perhaps through others, and that is too large with everything it calls: functions that call each
+/// other twice double each time. Found by counting, before anything is lowered.
+pub(crate) fn too_large(model: &Model) -> Option<String> {
+    let places: FxHashMap<&str, usize> =
+        (0..).zip(&model.functions).map(|(at, function)| (function.op.name.as_str(), at)).collect();
+    let called = |graph: GraphId| -> Vec<usize> {
+        let nodes = model.graph(graph).nodes().map(|(_, node)| node);
+        let names = |node: &gtt_ir::Node| -> Vec<usize> {
+            let direct = places.get(node.op.name.as_str()).filter(|_| !is_call(&node.op.name));
+            let named = node.attrs.iter().flat_map(|entry| entry.value.funcs());
+            direct.into_iter().chain(named.filter_map(|name| places.get(name.as_str()))).copied().collect()
+        };
+        nodes.flat_map(names).collect()
+    };
+    let sizes: Vec<u64> =
+        model.functions.iter().map(|function| model.graph(function.graph).node_count() as u64).collect();
+    let callees: Vec<Vec<usize>> = model.functions.iter().map(|function| called(function.graph)).collect();
+    let expanded = traverse::expanded_sizes(&sizes, &callees);
+    let large = |at: &usize| expanded[*at].is_some_and(|size| size > Builder::MOST_NODES as u64);
+    called(model.main_id()).into_iter().find(large).map(|at| model.functions[at].op.name.to_string())
 }
 
 /// The function that an attribute names.
@@ -129,8 +152,8 @@ impl Walk<'_, '_> {
         let (Some(&index), operands) = (call.inputs.first(), call.inputs.get(1..).unwrap_or_default()) else {
             return decline("operand 0 is missing");
         };
-        let names: Vec<String> = match call.node.attr("branches").and_then(crate::attrs::functions) {
-            Some(names) if (1..=DEEPEST).contains(&names.len()) => names,
+        let names = match call.node.attr("branches") {
+            Some(Attr::Funcs(names)) if (1..=DEEPEST).contains(&names.len()) => names.as_slice(),
             _ => return decline("attribute `branches` is no list of plain functions, or too long"),
         };
         let last = names.len() - 1;
@@ -141,10 +164,10 @@ impl Walk<'_, '_> {
         if self.builder.held(index).rank() != Some(0) {
             return decline("the index is not a scalar");
         }
-        self.case_from(index, 0, &names, operands, &call.needed)
+        self.case_from(index, 0, names, operands, &call.needed)
     }
 
-    fn case_from(&mut self, index: Val, at: usize, names: &[String], operands: &[Val], needed: &[bool]) -> Results {
+    fn case_from(&mut self, index: Val, at: usize, names: &[Name], operands: &[Val], needed: &[bool]) -> Results {
         if at + 1 == names.len() {
             return Ok(self.function(&names[at], operands)?.into_iter().map(Some).collect());
         }

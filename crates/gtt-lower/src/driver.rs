@@ -12,6 +12,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::attrs::Call;
 use crate::builder::{Builder, onnx_code};
+use crate::calls;
 use crate::dropout;
 use crate::frames::{Frames, Unit, is_plumbing};
 use crate::ints;
@@ -42,6 +43,9 @@ pub(crate) fn lower(model: &Model, options: &LowerOptions, evaluator: &dyn Evalu
     let graph = model.main();
     if graph.outputs().is_empty() {
         return Err(whole("the model declares no outputs".to_owned()));
+    }
+    if let Some(function) = calls::too_large(model) {
+        return Err(whole(format!("function `{function}` is too large with everything that it calls")));
     }
     let mut builder = Builder::new(
         options.opset,

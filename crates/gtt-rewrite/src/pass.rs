@@ -64,6 +64,8 @@ pub struct PassInfo {
     pub idempotent: bool,
     /// Passes that should have run before, for `explain` and for authors of pipelines.
     pub after: &'static [&'static str],
+    /// Parameters that name a node which the pass makes and lets stay: it may be asked for as an output before it is there.
+    pub makes: &'static [&'static str],
     /// Builds it.
     pub build: Build,
 }
@@ -84,6 +86,7 @@ impl PassInfo {
             interface: Interface::Kept,
             idempotent: true,
             after: &[],
+            makes: &[],
             build,
         }
     }

@@ -126,6 +126,16 @@ fn decode_list(source: &Source, message: &[u8]) -> Result<Option<Attr>, Error> {
             }
             Some(Attr::Tensors(list))
         }
+        9 => {
+            let mut list = Vec::new();
+            for field in fields {
+                match decode_function(field?.bytes()?)? {
+                    Some(name) => list.push(name),
+                    None => return Ok(None),
+                }
+            }
+            Some(Attr::Funcs(list))
+        }
         _ => None,
     })
 }
@@ -168,7 +178,8 @@ fn write(attr: &Attr, writer: &mut Writer) -> Result<(), Error> {
         | Attr::Strs(_)
         | Attr::Tensors(_)
         | Attr::DTypes(_)
-        | Attr::Shapes(_) => writer.try_message(1, |writer| write_list(attr, writer))?,
+        | Attr::Shapes(_)
+        | Attr::Funcs(_) => writer.try_message(1, |writer| write_list(attr, writer))?,
         _ => return Err(Error::unsupported("an attribute that only ONNX has")),
     }
     Ok(())
@@ -190,6 +201,7 @@ fn write_list(attr: &Attr, writer: &mut Writer) -> Result<(), Error> {
                 writer.message(7, |writer| tensor::write_shape(shape.as_deref(), writer));
             }
         }
+        Attr::Funcs(list) => list.iter().for_each(|name| writer.message(9, |writer| writer.str(1, name))),
         Attr::Tensors(list) => {
             for value in list {
                 writer.try_message(8, |writer| tensor::write(value, writer))?;

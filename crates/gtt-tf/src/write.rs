@@ -103,7 +103,7 @@ fn encode_graph(model: &Model, options: &WriteOptions) -> Result<Vec<Part>, Erro
     let mut writer = Writer::new();
     match Held::of(model) {
         Some(held) => {
-            let declared = |tensor: &str| held.saved.as_ref()?.meta.declared(tensor);
+            let declared = |tensor: &str| held.saved.as_ref()?.meta.declared(model, tensor);
             graph_def::write(model, &held.fields, declared, &mut writer)?;
         }
         None => {

@@ -25,6 +25,7 @@ pub struct Loader {
     outputs: Option<Vec<String>>,
     tags: Vec<String>,
     signatures: Vec<String>,
+    made_later: Vec<String>,
 }
 
 impl Loader {
@@ -57,6 +58,13 @@ impl Loader {
         self
     }
 
+    /// Names among the outputs that need not be there yet, because a pipeline makes them
+    /// ([`Pipeline::made`](crate::Pipeline::made)). All others must be.
+    pub fn made_later<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.made_later = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     pub(crate) fn read_options(&self) -> gtt_tf::ReadOptions {
         gtt_tf::ReadOptions { tags: self.tags.clone(), signatures: self.signatures.clone(), allow_variables: true }
     }
@@ -80,6 +88,7 @@ impl Loader {
             redeclared: false,
             asked: false,
             guessed: false,
+            awaited: Vec::new(),
         };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
         source.notes.extend(unfrozen(&source));
@@ -105,7 +114,11 @@ impl Loader {
             return Ok(());
         }
         let outputs = match &self.outputs {
-            Some(outputs) => outputs.clone(),
+            Some(outputs) => {
+                let (there, later) = self.split_outputs(model, outputs);
+                source.awaited = later;
+                there
+            }
             None if declared => names(model.main().outputs()),
             None => {
                 source.guessed = true;
@@ -122,6 +135,16 @@ impl Loader {
             }
         };
         gtt_tf::set_interface(model, &inputs, &outputs).map_err(interface_error)
+    }
+
+    /// The outputs that are to be declared, and those that a pipeline makes.
+    fn split_outputs(&self, model: &Model, outputs: &[String]) -> (Vec<String>, Vec<String>) {
+        let is_later = |name: &String| {
+            let plain = name.trim().trim_start_matches('^');
+            self.made_later.iter().any(|made| made == plain) && find_site(model, plain).is_none()
+        };
+        let (later, there): (Vec<String>, Vec<String>) = outputs.iter().cloned().partition(is_later);
+        if there.is_empty() { (outputs.to_vec(), Vec::new()) } else { (there, later) }
     }
 
     fn declare_onnx(&self, model: &mut Model) -> Result<(), Error> {
@@ -155,6 +178,13 @@ impl Loader {
         }
         Ok(())
     }
+}
+
+/// The node or constant of a name in the main graph. Linear.
+pub(crate) fn find_site(model: &Model, name: &str) -> Option<Site> {
+    let graph = model.main();
+    let node = graph.nodes().find(|(_, node)| node.name == name).map(|(id, _)| Site::Node(id));
+    node.or_else(|| graph.constants().find(|(_, value, _)| value.name == name).map(|(id, ..)| Site::Const(id)))
 }
 
 /// Placeholders that the outputs depend on.
@@ -284,6 +314,8 @@ pub struct Source {
     pub(crate) asked: bool,
     /// Nobody said what the outputs are.
     pub(crate) guessed: bool,
+    /// Outputs that were asked for and that a pipeline is to make.
+    pub(crate) awaited: Vec<String>,
 }
 
 impl Source {
@@ -300,6 +332,7 @@ impl Source {
             redeclared: true,
             asked: true,
             guessed: false,
+            awaited: Vec::new(),
         }
     }
 

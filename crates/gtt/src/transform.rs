@@ -142,6 +142,12 @@ impl Optimized {
         &self.model
     }
 
+    /// Outputs that the pipeline was to make ([`Loader::made_later`](crate::Loader::made_later)) and did not.
+    pub fn missing_outputs(&self) -> impl Iterator<Item = &str> {
+        let awaited = self.source.awaited.iter().map(|name| name.trim().trim_start_matches('^'));
+        awaited.filter(|name| crate::load::find_site(&self.model, name).is_none())
+    }
+
     /// What every pass did and what it declined.
     pub fn report(&self) -> &Report {
         &self.report

@@ -115,6 +115,7 @@ fn attribute(attr: &Attr) -> String {
         Attr::EmptyList => "[]".to_owned(),
         Attr::Ref(name) => format!("@{name}"),
         Attr::Func(name) => name.to_string(),
+        Attr::Funcs(names) => list(names),
         other => format!("{other:?}"),
     }
 }

@@ -33,7 +33,8 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     if let Some(output) = &output {
         check_output(output)?;
     }
-    let source = commands::load(global, &commands::loader(&args.interface), input)?;
+    let loader = commands::loader(&args.interface).made_later(transform.pipeline().made());
+    let source = commands::load(global, &loader, input)?;
     let options = save_options(args, &source)?;
     let checker = match args.verify || args.verify_each {
         true => Some(Checker::new(
@@ -51,6 +52,9 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
         Some(checker) => examine(args.proving.no_bench, checker, &optimized, &progress)?,
         None => (None, None),
     };
+    for name in optimized.missing_outputs() {
+        output::warn(&format!("there is no output `{name}`: the pass that makes it found nothing to do"));
+    }
     let outcome = outcome(args.proving.comparing, verification.as_ref());
     let mut written = None;
     if let Some(output) = &output

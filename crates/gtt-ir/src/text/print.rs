@@ -495,17 +495,20 @@ impl<'m> Printer<'m> {
                 self.out.push('$');
                 write_name(&mut self.out, name);
             }
-            Attr::Func(name) => {
-                self.out.push_str("func(");
-                write_name(&mut self.out, name);
-                self.out.push(')');
-            }
+            Attr::Func(name) => self.func(name),
+            Attr::Funcs(names) => self.list("functions", names, Self::func),
             Attr::Raw(bytes) => {
                 self.out.push_str("raw(\"");
                 write_hex(&mut self.out, bytes);
                 self.out.push_str("\")");
             }
         }
+    }
+
+    fn func(&mut self, name: &Name) {
+        self.out.push_str("func(");
+        write_name(&mut self.out, name);
+        self.out.push(')');
     }
 
     fn subgraph(&mut self, id: GraphId, indent: usize) {

@@ -150,6 +150,8 @@ fn attribute_kinds_stay_apart() {
         ("nothing", Attr::EmptyList),
         ("no_types", Attr::DTypes(vec![])),
         ("no_shapes", Attr::Shapes(vec![])),
+        ("functions", Attr::Funcs(vec!["f".into(), "a b".into()])),
+        ("no_functions", Attr::Funcs(vec![])),
         ("no_graphs", Attr::Graphs(vec![])),
         ("raw", Attr::Raw(Bytes::from_static(&[1, 2]))),
         ("floats", Attr::Floats(vec![1.0, f32::INFINITY])),

@@ -65,7 +65,8 @@ impl Parser<'_> {
                 let value = bits.map(f32::from_bits).filter(|value| value.is_nan());
                 Attr::Float(value.ok_or_else(|| (at, "not the bits of a NaN".to_owned()))?)
             }
-            "ints" | "floats" | "bools" | "strings" | "constants" | "graphs" | "types" | "shapes" | "list" => {
+            "ints" | "floats" | "bools" | "strings" | "constants" | "graphs" | "types" | "shapes" | "functions"
+            | "list" => {
                 self.expect('[')?;
                 return self.list(word);
             }
@@ -104,6 +105,7 @@ impl Parser<'_> {
                 "graphs" => return Ok(AttrText::Graphs(Vec::new())),
                 "types" => Attr::DTypes(Vec::new()),
                 "shapes" => Attr::Shapes(Vec::new()),
+                "functions" => Attr::Funcs(Vec::new()),
                 "list" => Attr::EmptyList,
                 _ if self.dialect == Dialect::Onnx => Attr::Ints(Vec::new()),
                 _ => Attr::EmptyList,
@@ -126,6 +128,7 @@ impl Parser<'_> {
             Attr::Tensor(_) => collect!(Tensor, Tensors, "constants"),
             Attr::DType(_) => collect!(DType, DTypes, "element types"),
             Attr::Shape(_) => collect!(Shape, Shapes, "shapes"),
+            Attr::Func(_) => collect!(Func, Funcs, "functions"),
             _ => return Err((start, "there are no lists of this kind".to_owned())),
         };
         Ok(AttrText::Value(list))

@@ -45,11 +45,13 @@ impl Builder<'_> {
         self.scope = scope;
     }
 
+    /// Nodes of bodies that are lowered at most, each as often as it is.
+    pub(crate) const MOST_NODES: usize = 1 << 23;
+
     /// A body of so many nodes is about to be lowered, perhaps again: functions that call others twice each would never end.
     pub(crate) fn afford(&mut self, nodes: usize) -> Result<(), Why> {
-        const MOST: usize = 1 << 23;
         self.spent = self.spent.saturating_add(nodes.max(1));
-        if self.spent > MOST {
+        if self.spent > Self::MOST_NODES {
             decline("the bodies of functions and loops are too many, taken together")
         } else {
             Ok(())

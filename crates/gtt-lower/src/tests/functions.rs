@@ -95,3 +95,31 @@ fn endless_recursion_is_refused() {
         "not lowered: op PartitionedCall (`r`): functions call each other too deeply, or endlessly"
     );
 }
+
+#[test]
+fn functions_that_double_are_counted_and_not_lowered() {
+    let twice = |name: &str, callee: &str| {
+        let call = |result: &str, operand: &str| {
+            format!(
+                "node_def {{ name: '{result}' op: 'PartitionedCall' input: '{operand}' {LISTS} \
+                 attr {{ key: 'f' value {{ func {{ name: '{callee}' }} }} }} }}"
+            )
+        };
+        format!(
+            "function {{ signature {{ name: '{name}' input_arg {{ name: 'a' type: DT_FLOAT }} output_arg {{ name: 'b' type: DT_FLOAT }} }} \
+             {} {} ret {{ key: 'b' value: 'r:output:0' }} }}",
+            call("q", "a"),
+            call("r", "q:output:0"),
+        )
+    };
+    let mut library = function("f0", "Neg");
+    (1..=40).for_each(|level| library.push_str(&twice(&format!("f{level}"), &format!("f{}", level - 1))));
+    let call = |name: &str| {
+        format!(
+            "node {{ name: 'y' op: 'PartitionedCall' input: 'x' {LISTS} attr {{ key: 'f' value {{ func {{ name: '{name}' }} }} }} }}"
+        )
+    };
+    let large = lowered(&model(&call("f40"), &library, &["y"]));
+    assert_eq!(large, "not lowered: function `f40` is too large with everything that it calls");
+    assert!(lowered(&model(&call("f5"), &library, &["y"])).contains("Neg"));
+}

@@ -133,6 +133,12 @@ impl Pipeline {
         steps
     }
 
+    /// Names of nodes that steps make and let stay ([`PassInfo::makes`]).
+    pub fn made(&self) -> Vec<&str> {
+        let named = self.steps().into_iter().flat_map(|step| step.info.makes.iter().map(move |param| (step, *param)));
+        named.filter_map(|(step, param)| step.args.opt_str(param).ok().flatten()).collect()
+    }
+
     /// There are no steps.
     pub fn is_empty(&self) -> bool {
         self.steps().is_empty()

@@ -1,7 +1,7 @@
 //! Functions of the library whose parameters become tensors.
 
 use bytes::Bytes;
-use gtt_ir::{Attr, DType, GraphId, Model, Name, Type};
+use gtt_ir::{DType, GraphId, Model, Name, Type};
 use gtt_wire::{FieldValue, SliceFields, Writer};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -27,10 +27,7 @@ impl Library {
         let mut callees: FxHashMap<GraphId, Vec<Name>> = FxHashMap::default();
         for (id, graph) in model.graphs() {
             for (_, node) in graph.nodes() {
-                let named = node.attrs.iter().filter_map(|entry| match &entry.value {
-                    Attr::Func(name) => Some(name),
-                    _ => None,
-                });
+                let named = node.attrs.iter().flat_map(|entry| entry.value.funcs());
                 for name in named.chain([&node.op.name]).filter(|name| bodies.contains_key(*name)) {
                     *uses.entry(name.clone()).or_default() += 1;
                     callees.entry(id).or_default().push(name.clone());

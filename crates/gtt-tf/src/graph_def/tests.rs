@@ -195,10 +195,24 @@ fn attributes_of_every_kind_are_read_and_written_anew() {
 }
 
 #[test]
+fn a_list_of_functions_is_one() {
+    let model = read(
+        "node { name: 'n' op: 'Case' attr { key: 'branches' value { list { func { name: 'f' } func { name: 'g' } } } } }",
+    );
+    let Site::Node(id) = find(&model, "n") else { panic!() };
+    let names = vec![Name::new("f"), Name::new("g")];
+    assert_eq!(model.main().node(id).attr("branches"), Some(&Attr::Funcs(names.clone())));
+    let mut rebuilt = model.clone();
+    let main = rebuilt.main_id();
+    rebuilt.edit(main).set_attr(id, "branches", Attr::Funcs(names));
+    assert_eq!(text(&rebuilt), text(&model));
+}
+
+#[test]
 fn what_has_no_words_stays_raw() {
     let model = read(
         "node { name: 'n' op: 'N' attr { key: 'r' value { type: DT_FLOAT_REF } } \
-         attr { key: 'm' value { list { i: 1 s: 'x' } } } attr { key: 'l' value { list { func { name: 'f' } } } } attr { key: 'e' value {} } }",
+         attr { key: 'm' value { list { i: 1 s: 'x' } } } attr { key: 'l' value { list { func { name: 'f' attr { key: 'a' value { i: 1 } } } } } } attr { key: 'e' value {} } }",
     );
     let Site::Node(id) = find(&model, "n") else { panic!() };
     for entry in model.main().node(id).attrs.iter() {

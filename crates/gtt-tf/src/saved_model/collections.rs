@@ -6,6 +6,7 @@ use gtt_wire::{SliceFields, Writer};
 use rustc_hash::FxHashSet;
 
 use super::Names;
+use super::renamed::Renamed;
 use super::signature::{entry, text};
 use crate::Error;
 use crate::envelope::messages;
@@ -24,6 +25,9 @@ const VARIABLES: &[&str] = &[
     "trainable_resource_variables",
     "global_step",
 ];
+
+/// The fields of a `VariableDef` that name nodes: itself, its initialiser, the value read from it, its initial value.
+const VARIABLE: &[u32] = &[1, 2, 3, 6];
 
 /// Control flow contexts, which Python's importer resolves name by name.
 const CONTEXTS: &[(&str, &[u32], u32)] = &[("cond_context", &[2, 3], 5), ("while_context", &[5, 6, 7, 8, 10, 11], 9)];
@@ -86,8 +90,7 @@ impl Collection {
         };
         if VARIABLES.contains(&self.key.as_str()) {
             for variable in messages(list, 1) {
-                // Itself, its initialiser, the value read from it, its initial value.
-                self.entries.push((source.share(variable), strings(variable, &[1, 2, 3, 6])));
+                self.entries.push((source.share(variable), strings(variable, VARIABLE)));
             }
         } else if let Some((_, tags, values)) = CONTEXTS.iter().find(|(key, ..)| *key == self.key) {
             for context in messages(list, 1) {
@@ -123,17 +126,48 @@ impl Collection {
         self.entries.iter().flat_map(|(_, nodes)| nodes)
     }
 
+    /// The nodes that get the paths of assets.
+    pub(super) fn assets(&self) -> impl Iterator<Item = &Name> {
+        self.nodes().filter(|_| self.key == ASSETS)
+    }
+
+    /// An entry as its nodes are called now; contexts are not made anew.
+    fn entry(&self, entry: &Bytes, renamed: Renamed<'_>) -> Result<Bytes, Error> {
+        if renamed.is_empty() || CONTEXTS.iter().any(|(key, ..)| *key == self.key) {
+            return Ok(entry.clone());
+        }
+        match self.list {
+            list::NODES => Ok(renamed.reference(&text(entry)?).as_str().to_owned().into()),
+            list::BYTES => renamed.strings(entry, VARIABLE),
+            _ => renamed.nested(entry, 2, &mut |asset| renamed.nested(asset, 1, &mut |info| renamed.tensor_info(info))),
+        }
+    }
+
     /// Writes the collection without entries of nodes that are gone; verbatim when none is.
-    pub(super) fn write(&self, tag: u32, names: Names<'_, '_>, dangling: &FxHashSet<Name>, writer: &mut Writer) {
-        let alive = |node: &Name| names.has(node) || dangling.contains(node);
-        let kept: Vec<&Bytes> =
-            self.entries.iter().filter(|(_, nodes)| nodes.iter().all(alive)).map(|(entry, _)| entry).collect();
+    pub(super) fn write(
+        &self,
+        tag: u32,
+        names: Names<'_, '_>,
+        dangling: &FxHashSet<Name>,
+        renamed: Renamed<'_>,
+        writer: &mut Writer,
+    ) -> Result<(), Error> {
+        let is_context = CONTEXTS.iter().any(|(key, ..)| *key == self.key);
+        let follows = !renamed.is_empty() && !is_context;
+        let is_there = |node: &Name| match follows {
+            true => names.has(&renamed.reference(node)),
+            false => names.has(node),
+        };
+        let alive = |node: &Name| is_there(node) || dangling.contains(node);
+        let alive = self.entries.iter().filter(|(_, nodes)| nodes.iter().all(alive));
+        let kept: Vec<Bytes> = alive.map(|(entry, _)| self.entry(entry, renamed)).collect::<Result<_, _>>()?;
         if self.key == ASSETS && kept.len() < self.entries.len() {
             tracing::warn!("{} assets are no longer given to the graph", self.entries.len() - kept.len());
         }
-        if kept.len() == self.entries.len() {
+        let same = |(kept, (entry, _)): (&Bytes, &(Bytes, Vec<Name>))| kept == entry;
+        if kept.len() == self.entries.len() && kept.iter().zip(&self.entries).all(same) {
             writer.bytes(tag, &self.message);
-        } else if !kept.is_empty() && !CONTEXTS.iter().any(|(key, ..)| *key == self.key) {
+        } else if !kept.is_empty() && !is_context {
             writer.message(tag, |writer| {
                 writer.str(1, &self.key);
                 writer.message(2, |writer| {
@@ -141,6 +175,7 @@ impl Collection {
                 });
             });
         }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! `MetaGraphDef`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use gtt_ir::{DType, Model, Name};
 use gtt_wire::{FieldValue, SliceFields, Writer};
@@ -7,7 +9,8 @@ use rustc_hash::FxHashSet;
 
 use super::Names;
 use super::collections::Collection;
-use super::signature::{Signature, entry, tensor_info, text};
+use super::renamed::Renamed;
+use super::signature::{Signature, SignatureTensor, entry, tensor_info, text};
 use crate::graph_def::{GraphFields, split_reference};
 use crate::source::Source;
 use crate::{Error, graph_def};
@@ -48,6 +51,7 @@ enum Kept {
     /// Index among the collections.
     Collection(usize),
     Signature(Bytes),
+    Asset(Bytes),
     Saver(Bytes),
     Objects(Bytes),
     Other(Bytes),
@@ -104,7 +108,7 @@ impl MetaGraph {
                 }
                 (tag::SAVER, FieldValue::Len(message)) => {
                     meta.saver = Some(Saver::decode(message)?);
-                    Kept::Saver(raw())
+                    Kept::Saver(source.share(message))
                 }
                 (tag::ASSET, FieldValue::Len(message)) => {
                     for info in crate::envelope::messages(message, 1) {
@@ -112,7 +116,7 @@ impl MetaGraph {
                         tensor_info(Name::default(), info, &mut tensors, 2)?;
                         meta.assets.extend(tensors.into_iter().map(|tensor| tensor.tensor));
                     }
-                    Kept::Other(raw())
+                    Kept::Asset(source.share(message))
                 }
                 (tag::OBJECTS, FieldValue::Len(message)) => {
                     meta.object_graph = Some(source.share(message));
@@ -176,29 +180,56 @@ impl MetaGraph {
         entries.filter_map(|entry| std::str::from_utf8(crate::envelope::messages(entry, 1).last()?).ok())
     }
 
-    /// The element type that a signature declares for a tensor.
-    pub(crate) fn declared(&self, tensor: &str) -> Option<DType> {
+    /// All tensors that get the paths of assets: those of the meta graph, and nodes that only the old collection names.
+    pub(crate) fn asset_tensors(&self) -> impl Iterator<Item = &Name> {
+        self.assets.iter().chain(self.collections.iter().flat_map(Collection::assets))
+    }
+
+    /// The element type that a signature declares for a tensor, which may be called otherwise by now.
+    pub(crate) fn declared(&self, model: &Model, tensor: &str) -> Option<DType> {
+        let renamed = Renamed(model.main().renamed());
         let wanted = split_reference(tensor);
         let tensors = self.signatures.iter().flat_map(|signature| signature.inputs.iter().chain(&signature.outputs));
-        tensors.filter(|found| split_reference(&found.tensor) == wanted).find_map(|found| found.dtype)
+        let is_meant = |found: &&SignatureTensor| match renamed.is_empty() {
+            true => split_reference(&found.tensor) == wanted,
+            false => split_reference(&renamed.reference(&found.tensor)) == wanted,
+        };
+        tensors.filter(is_meant).find_map(|found| found.dtype)
     }
 
     pub(super) fn write(&self, model: &Model, fields: &GraphFields, writer: &mut Writer) -> Result<(), Error> {
         // The names are settled before the fields that come ahead of the graph are written.
         let mut graph = Writer::new();
-        let names = graph_def::write(model, fields, |tensor| self.declared(tensor), &mut graph)?;
+        let renamed = Renamed(model.main().renamed());
+        let names = graph_def::write(model, fields, |tensor| self.declared(model, tensor), &mut graph)?;
         let length = graph.len();
         let mut graph = Some(graph);
         for kept in &self.fields {
             match kept {
                 Kept::Graph => write_graph(graph.take(), writer),
                 Kept::Collection(index) => {
-                    self.collections[*index].write(tag::COLLECTION, &names, &fields.dangling, writer)
+                    self.collections[*index].write(tag::COLLECTION, &names, &fields.dangling, renamed, writer)?;
                 }
-                Kept::Signature(message) => write_signature(message, &names, writer)?,
-                Kept::Saver(raw) => {
-                    if self.saver.as_ref().is_none_or(|saver| saver.survives(&names, fields)) {
-                        writer.raw(raw);
+                Kept::Signature(message) => {
+                    let follows = |info: &[u8]| renamed.nested(info, 2, &mut |info| renamed.tensor_info(info));
+                    let message = follow(message, renamed, |message| {
+                        renamed.nested(message, 2, &mut |signature| {
+                            let inputs = renamed.nested(signature, 1, &mut |entry| follows(entry))?;
+                            renamed.nested(&inputs, 2, &mut |entry| follows(entry))
+                        })
+                    })?;
+                    write_signature(&message, &names, writer)?;
+                }
+                Kept::Asset(message) => {
+                    let message = follow(message, renamed, |message| {
+                        renamed.nested(message, 1, &mut |info| renamed.tensor_info(info))
+                    })?;
+                    writer.bytes(tag::ASSET, &message);
+                }
+                Kept::Saver(message) => {
+                    let message = follow(message, renamed, |message| renamed.strings(message, &[1, 2, 3]))?;
+                    if Saver::decode(&message)?.survives(&names, fields) {
+                        writer.bytes(tag::SAVER, &message);
                     }
                 }
                 Kept::Objects(raw) => {
@@ -217,6 +248,15 @@ impl MetaGraph {
         }
         Ok(())
     }
+}
+
+/// A message with references as they are now.
+fn follow<'m>(
+    message: &'m Bytes,
+    renamed: Renamed<'_>,
+    make: impl Fn(&[u8]) -> Result<Bytes, Error>,
+) -> Result<Cow<'m, Bytes>, Error> {
+    if renamed.is_empty() { Ok(Cow::Borrowed(message)) } else { make(message).map(Cow::Owned) }
 }
 
 fn write_graph(graph: Option<Writer>, writer: &mut Writer) {

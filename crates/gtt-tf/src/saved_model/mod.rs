@@ -9,6 +9,7 @@ mod folder;
 mod interface;
 mod make;
 mod meta_graph;
+mod renamed;
 mod signature;
 #[cfg(test)]
 mod tests;

@@ -488,8 +488,59 @@ fn assets_of_the_old_collection_go_with_the_nodes_that_get_their_paths() {
     let collection = format!("collection_def {{ key: 'saved_model_assets' value {{ any_list {{ {list} }} }} }}");
     let mut model = open(&usual(&collection));
     assert_eq!(bytes_of(&model), usual(&collection));
+    let main = model.main_id();
+    model.edit(main).clear_interface();
     erase(&mut model, &["unused"]);
     let text = text_of(&model);
     assert!(text.contains("any_list") && text.contains("kept.txt"), "{text}");
     assert!(!text.contains("gone.txt"), "{text}");
+}
+
+#[test]
+fn what_knows_a_node_by_name_follows_when_it_is_renamed() {
+    let rest =
+        "saver_def { filename_tensor_name: 'a:0' save_tensor_name: 'unused:0' restore_op_name: 'init' version: V2 }
+        collection_def { key: 'legacy_init_op' value { node_list { value: 'init' } } }
+        collection_def { key: 'losses' value { node_list { value: ['a:0', '^y'] } } }
+        collection_def { key: 'variables' value { bytes_list { value: ['\\012\\003a:0\\022\\001y'] } } }
+        asset_file_def { tensor_info { name: 'unused:0' } filename: 'words.txt' }";
+    let mut model = open(&usual(rest));
+    let main = model.main_id();
+    let renames = [("y", "a2"), ("a", "relu"), ("a2", "scores"), ("init", "start"), ("unused", "path")];
+    for (old, new) in renames {
+        let (id, _) = model.main().nodes().find(|(_, node)| node.name == old).unwrap();
+        let mut editor = model.edit(main);
+        editor.set_node_name(id, new);
+        editor.note_renamed(old, new);
+        if old == "unused" {
+            editor.set_input_port_name(1, "path:0");
+        } else if new == "scores" {
+            editor.set_output_port_name(0, "scores:0");
+        }
+    }
+    let text = text_of(&model);
+    let has = |words: &str| assert!(text.contains(words), "{words}\n{text}");
+    has("name: \"scores:0\"");
+    has("filename_tensor_name: \"relu:0\"");
+    has("restore_op_name: \"start\"");
+    has("value: \"start\"");
+    has("value: \"relu:0\"");
+    has("value: \"^scores\"");
+    has("name: \"path:0\"");
+    assert!(!text.contains("\"y:0\"") && !text.contains("\"a:0\"") && !text.contains("unused"), "{text}");
+    let again = open(&bytes_of(&model).into());
+    assert_eq!(ports(&again), (vec!["x:0", "path:0"], vec!["scores:0"]));
+    assert_eq!(kept(&again), ["start"]);
+}
+
+#[test]
+fn assets_that_only_the_old_collection_names_are_fed() {
+    // `AssetFileDef` in an `Any`: the tensor `unused:0`, and one that does not exist.
+    let rest = "collection_def { key: 'saved_model_assets' value { any_list {
+        value { type_url: 't' value: '\\012\\012\\012\\010unused:0\\022\\001w' }
+        value { type_url: 't' value: '\\012\\011\\012\\007never:0\\022\\001w' } } } }";
+    let bytes = usual(rest);
+    let model = open(&bytes);
+    assert_eq!(ports(&model).0, ["x:0", "unused"]);
+    assert_eq!(bytes_of(&model), bytes);
 }

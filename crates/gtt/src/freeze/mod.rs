@@ -305,6 +305,7 @@ impl Source {
             redeclared: false,
             asked: false,
             guessed: false,
+            awaited: Vec::new(),
         }
     }
 }
