@@ -110,7 +110,7 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["TensorArrayScatterV3"], "all elements in order"),
     (
         &["TensorArrayWriteV3", "TensorListPushBack", "TensorListSetItem"],
-        "in order: one after the other, or in a loop one in every iteration",
+        "in order: one after the other, or in a loop one in every iteration; or a single one that every iteration writes anew",
     ),
     (&["Unique", "UniqueV2", "UniqueWithCounts"], "a vector of f32, f64, i32 or i64"),
     (&["Where"], "known rank, not a scalar"),

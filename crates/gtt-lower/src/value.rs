@@ -86,11 +86,12 @@ pub(crate) enum ArrayState {
         var: usize,
         first: i64,
     },
-    /// In the body of a loop: the element of this iteration.
+    /// In the body of a loop: the element of this iteration. `over` the one before: the list has one element only.
     Written {
         number: u32,
         var: usize,
         item: Val,
+        over: bool,
     },
 }
 

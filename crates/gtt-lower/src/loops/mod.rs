@@ -52,7 +52,16 @@ struct Body<'a> {
     /// By variable: its shape, which the body keeps.
     shapes: &'a [Option<Shape>],
     /// By variable: what the body gives for it.
-    ends: &'a [(DType, Option<Shape>)],
+    ends: &'a [End],
+}
+
+/// What a body gives for a variable; of a list, its element.
+#[derive(Clone)]
+struct End {
+    dtype: DType,
+    shape: Option<Shape>,
+    /// Every iteration writes the same, the only element of the list.
+    is_overwritten: bool,
 }
 
 impl Walk<'_, '_> {
@@ -217,7 +226,7 @@ impl Walk<'_, '_> {
                 if *kind != Kind::Carried {
                     continue;
                 }
-                let (dtype, shape) = &ends[at];
+                let End { dtype, shape, .. } = &ends[at];
                 if *dtype != self.builder.held(plan.inits[at]).dtype {
                     self.builder.drop_body(body);
                     return decline("a variable changes its element type");
@@ -325,7 +334,7 @@ impl Walk<'_, '_> {
         number: u32,
         counted: bool,
         shapes: &[Option<Shape>],
-    ) -> Result<Vec<(DType, Option<Shape>)>, Why> {
+    ) -> Result<Vec<End>, Why> {
         let iteration = self.builder.body_input("iteration", DType::I64, Some(Shape::new()));
         let goes_on = self.builder.body_input("condition", DType::Bool, Some(Shape::new()));
         let mut variables = Vec::with_capacity(kinds.len());
@@ -357,24 +366,26 @@ impl Walk<'_, '_> {
         let ends = self.next(source, &variables)?;
         let condition = if counted { goes_on } else { self.condition(source, &ends)? };
         self.builder.body_output("continue", condition);
-        let mut types = vec![(DType::Bool, None); kinds.len()];
+        let mut types = vec![End { dtype: DType::Bool, shape: None, is_overwritten: false }; kinds.len()];
         for at in of_kind(kinds, Kind::Carried) {
             let held = self.builder.held(ends[at]).clone();
             if held.array.is_some() {
                 return decline("a variable becomes a list of tensors");
             }
             self.builder.body_output("next", ends[at]);
-            types[at] = (held.dtype, held.shape);
+            types[at] = End { dtype: held.dtype, shape: held.shape, is_overwritten: false };
         }
         for at in of_kind(kinds, Kind::Scanned) {
             let state = self.builder.held(ends[at]).array.map(|array| array.state);
-            let item = match state {
-                Some(ArrayState::Written { number: own, var, item }) if own == number && var == at => item,
+            let (item, is_overwritten) = match state {
+                Some(ArrayState::Written { number: own, var, item, over }) if own == number && var == at => {
+                    (item, over)
+                }
                 _ => return decline("a list does not get one element in every iteration"),
             };
             let held = self.builder.held(item).clone();
             self.builder.body_output("element", item);
-            types[at] = (held.dtype, held.shape);
+            types[at] = End { dtype: held.dtype, shape: held.shape, is_overwritten };
         }
         Ok(types)
     }
@@ -409,10 +420,10 @@ impl Walk<'_, '_> {
         };
         for at in of_kind(kinds, Kind::Carried) {
             inputs.push(Some(self.builder.natural(plan.inits[at])));
-            types.push(declared(ends[at].0, shapes[at].as_ref()));
+            types.push(declared(ends[at].dtype, shapes[at].as_ref()));
         }
         for at in of_kind(kinds, Kind::Scanned) {
-            types.push(declared(ends[at].0, stacked(&ends[at].1).as_ref()));
+            types.push(declared(ends[at].dtype, stacked(&ends[at].shape).as_ref()));
         }
         let attrs = Attrs::new().with("body", Attr::Graph(graph));
         let mut values = self.builder.node("Loop", &inputs, attrs, &types).into_iter();
@@ -426,17 +437,42 @@ impl Walk<'_, '_> {
                 }
                 Kind::Carried => {
                     let value = values.next().ok_or("a result of the loop is missing")?;
-                    Some(self.builder.natural_result(value, ends[at].0, shapes[at].clone()))
+                    Some(self.builder.natural_result(value, ends[at].dtype, shapes[at].clone()))
                 }
                 Kind::Scanned => None,
             };
         }
         for at in of_kind(kinds, Kind::Scanned) {
             let value = values.next().ok_or("a result of the loop is missing")?;
-            let content = self.builder.natural_result(value, ends[at].0, stacked(&ends[at].1));
-            results[at] = Some(self.filled(content, plan, at, trips)?);
+            let End { dtype, shape, is_overwritten } = &ends[at];
+            let content = self.builder.natural_result(value, *dtype, stacked(shape));
+            results[at] = Some(match is_overwritten {
+                true => self.last(content, plan, at)?,
+                false => self.filled(content, plan, at, trips)?,
+            });
         }
         Ok(results)
+    }
+
+    /// A list of one element, which every iteration wrote anew; zero if there was none.
+    fn last(&mut self, content: Val, plan: &Plan, at: usize) -> Result<Val, Why> {
+        let held = self.builder.held(content).clone();
+        let size = self.builder.held(plan.inits[at]).array.and_then(|array| array.size);
+        let count = held.shape.as_ref().and_then(|shape| shape.first()?.known());
+        let value = self.builder.natural(content);
+        let (from, to, axis) = (self.builder.i64s(&[-1]), self.builder.i64s(&[i64::MAX]), self.builder.i64s(&[0]));
+        let shape = held.shape.map(|mut shape| {
+            shape[0] = count.map_or(Dim::Unknown, |count| Dim::Known(count.min(1)));
+            shape
+        });
+        let value =
+            self.builder.one("Slice", &[value, from, to, axis], Attrs::new(), declared(held.dtype, shape.as_ref()));
+        let content = self.builder.natural_result(value, held.dtype, shape);
+        let full = match (size, count) {
+            (Some(size), None | Some(0)) => self.padded(content, size)?,
+            _ => content,
+        };
+        Ok(self.builder.list(Array { size, state: ArrayState::Full(full) }))
     }
 
     /// The list after the loop: what was not written is zero.
@@ -470,34 +506,37 @@ impl Walk<'_, '_> {
         let full = match size {
             None => content,
             Some(size) if to_the_end(size) => content,
-            Some(size) => {
-                let held = self.builder.held(content).clone();
-                let Some(shape) = held.shape.clone() else { return decline("a list of elements of unknown rank") };
-                let vector = |count: u64| declared(DType::I64, Some(&[Dim::Known(count)].into_iter().collect()));
-                let value = self.builder.natural(content);
-                let own = self.builder.one("Shape", &[value], Attrs::new(), vector(shape.len() as u64));
-                let first = self.builder.i64s(&[0]);
-                let written = self.builder.one("Gather", &[own, first], Attrs::new(), vector(1));
-                let wanted = self.builder.wide(size)?;
-                let wanted = self.builder.reshape(wanted, &[1]);
-                let missing = self.builder.one("Sub", &[wanted, written], Attrs::new(), vector(1));
-                let before = self.builder.i64s(&vec![0; shape.len()]);
-                let parts = match shape.len() {
-                    1 => vec![before, missing],
-                    rank => vec![before, missing, self.builder.i64s(&vec![0; rank - 1])],
-                };
-                let axis = Attrs::new().with("axis", Attr::Int(0));
-                let pads = self.builder.one("Concat", &parts, axis, vector(2 * shape.len() as u64));
-                let mut shape = shape;
-                shape[0] = match self.builder.held(size).elems.as_deref() {
-                    Some([elem]) => elem.to_dim(),
-                    _ => Dim::Unknown,
-                };
-                let value = self.builder.one("Pad", &[value, pads], Attrs::new(), declared(held.dtype, Some(&shape)));
-                self.builder.natural_result(value, held.dtype, Some(shape))
-            }
+            Some(size) => self.padded(content, size)?,
         };
         Ok(self.builder.list(Array { size, state: ArrayState::Full(full) }))
+    }
+
+    /// Zeros behind the elements that were written, up to the size of the list.
+    fn padded(&mut self, content: Val, size: Val) -> Result<Val, Why> {
+        let held = self.builder.held(content).clone();
+        let Some(shape) = held.shape.clone() else { return decline("a list of elements of unknown rank") };
+        let vector = |count: u64| declared(DType::I64, Some(&[Dim::Known(count)].into_iter().collect()));
+        let value = self.builder.natural(content);
+        let own = self.builder.one("Shape", &[value], Attrs::new(), vector(shape.len() as u64));
+        let first = self.builder.i64s(&[0]);
+        let written = self.builder.one("Gather", &[own, first], Attrs::new(), vector(1));
+        let wanted = self.builder.wide(size)?;
+        let wanted = self.builder.reshape(wanted, &[1]);
+        let missing = self.builder.one("Sub", &[wanted, written], Attrs::new(), vector(1));
+        let before = self.builder.i64s(&vec![0; shape.len()]);
+        let parts = match shape.len() {
+            1 => vec![before, missing],
+            rank => vec![before, missing, self.builder.i64s(&vec![0; rank - 1])],
+        };
+        let axis = Attrs::new().with("axis", Attr::Int(0));
+        let pads = self.builder.one("Concat", &parts, axis, vector(2 * shape.len() as u64));
+        let mut shape = shape;
+        shape[0] = match self.builder.held(size).elems.as_deref() {
+            Some([elem]) => elem.to_dim(),
+            _ => Dim::Unknown,
+        };
+        let value = self.builder.one("Pad", &[value, pads], Attrs::new(), declared(held.dtype, Some(&shape)));
+        Ok(self.builder.natural_result(value, held.dtype, Some(shape)))
     }
 
     /// Lowers the condition for the variables as given.

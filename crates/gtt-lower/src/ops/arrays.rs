@@ -10,16 +10,28 @@ use crate::value::{Array, ArrayState, Elem, Form, Val, Why, declared, decline};
 
 /// `TensorArrayV3`: handle and flow.
 pub(crate) fn array(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
-    let size = call.input(0)?;
-    let size = if call.flag("dynamic_size", false)? { None } else { Some(size) };
+    let size = started(builder, call.input(0)?);
+    if size.is_some() && call.flag("dynamic_size", false)? {
+        return decline("an array that may grow has elements from the beginning");
+    }
     let made = builder.list(Array { size, state: ArrayState::Empty });
     Ok(vec![Some(made), Some(made)])
 }
 
 /// `TensorListReserve`.
 pub(crate) fn reserve(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
-    let size = call.input(1)?;
-    only(builder.list(Array { size: Some(size), state: ArrayState::Empty }))
+    let size = started(builder, call.input(1)?);
+    only(builder.list(Array { size, state: ArrayState::Empty }))
+}
+
+/// The size that a list starts with; none for one that holds nothing yet, and grows if it is written at all.
+fn started(builder: &Builder<'_>, size: Val) -> Option<Val> {
+    (known(builder, size) != Some(0)).then_some(size)
+}
+
+/// A known integer.
+fn known(builder: &Builder<'_>, val: Val) -> Option<i64> {
+    builder.held(val).elems.as_ref().and_then(|elems| elems.first()?.known())
 }
 
 /// `EmptyTensorList`, which elements are pushed to.
@@ -97,8 +109,7 @@ fn appended(builder: &mut Builder<'_>, call: &Call<'_>, list: Array, index: Opti
         ArrayState::Begun { content, count } => (Some(content), count),
         _ => (None, 0),
     };
-    let known = index.map(|index| builder.held(index).elems.as_ref().and_then(|elems| elems.first()?.known()));
-    if known.is_some_and(|known| known != Some(count)) {
+    if index.is_some_and(|index| known(builder, index) != Some(count)) {
         return decline("a list is written out of order");
     }
     let held = builder.held(item).clone();
@@ -128,10 +139,10 @@ pub(crate) fn write(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         "TensorListPushBack" => (call.input(0)?, None, call.input(1)?),
         _ => (call.input(3)?, Some(call.input(1)?), call.input(2)?),
     };
-    if call.flag("resize_if_index_out_of_bounds", false)? {
-        return decline("`resize_if_index_out_of_bounds` is true");
-    }
     let array = held(builder, list)?;
+    if array.size.is_some() && call.flag("resize_if_index_out_of_bounds", false)? {
+        return decline("a list that may grow has elements from the beginning");
+    }
     let (number, var, first) = match array.state {
         ArrayState::Open { number, var, first } => (number, var, first),
         ArrayState::Written { .. } => return decline("a list is written twice in one iteration"),
@@ -140,17 +151,20 @@ pub(crate) fn write(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         }
         _ => return decline("a list that is full is written"),
     };
+    let is_only =
+        |index: Val| known(builder, index) == Some(0) && array.size.and_then(|size| known(builder, size)) == Some(1);
+    let mut over = false;
     match index {
-        Some(index) if builder.held(index).iteration != Some((number, first)) => {
-            return decline("a list is written at another place than that of the iteration");
-        }
+        Some(index) if builder.held(index).iteration == Some((number, first)) => {}
+        Some(index) if first == 0 && is_only(index) => over = true,
+        Some(_) => return decline("a list is written at another place than that of the iteration"),
         None if array.size.is_some() => return decline("an element is pushed to a list of fixed size"),
         _ => {}
     }
     if builder.held(item).array.is_some() {
         return decline("a list of lists");
     }
-    only(builder.list(Array { size: array.size, state: ArrayState::Written { number, var, item } }))
+    only(builder.list(Array { size: array.size, state: ArrayState::Written { number, var, item, over } }))
 }
 
 /// `TensorArrayGatherV3`, `TensorListGather`; all elements, in order, need no node.
@@ -186,6 +200,9 @@ pub(crate) fn size(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let list = call.input(if call.op() == "TensorListLength" { 0 } else { 1 })?;
     if let Some(size) = held(builder, list)?.size {
         return only(size);
+    }
+    if matches!(held(builder, list)?.state, ArrayState::Empty) {
+        return only(builder.constant(&call.node.name, gtt_ir::Tensor::scalar(0i32)));
     }
     let content = content(builder, list)?;
     let first = builder.held(content).shape.as_ref().and_then(|shape| shape.first().cloned());

@@ -152,3 +152,98 @@ fn declines_an_array_that_is_written_out_of_order() {
         "op TensorArrayWriteV3 (`put`): a list is written at another place than that of the iteration",
     );
 }
+
+/// `for i in 0..n: list[…] = -v; v = -v`, and the list stacked.
+fn listed(size: i32, place: &str, resize: bool) -> String {
+    format!(
+        r#"graph main(x, n) -> (y) {{
+  x = Placeholder() {{dtype=f32, shape=shape[?,2]}}
+  n = Placeholder() {{dtype=i32, shape=shape[]}}
+  zero = const i32[] 0
+  one = const i32[] 1
+  size = const i32[] {size}
+  rank = const i32[2] [-1,2]
+  list = TensorListReserve(rank, size) {{element_dtype=f32, shape_type=i32}}
+  i0 = Enter(zero) {{T=i32, frame_name="w", is_constant=false}}
+  f0 = Enter(list) {{T=variant, frame_name="w", is_constant=false}}
+  x0 = Enter(x) {{T=f32, frame_name="w", is_constant=false}}
+  limit = Enter(n) {{T=i32, frame_name="w", is_constant=true}}
+  i = Merge(i0, i_next) {{T=i32, N=2}}
+  l = Merge(f0, l_next) {{T=variant, N=2}}
+  v = Merge(x0, v_next) {{T=f32, N=2}}
+  less = Less(i, limit) {{T=i32}}
+  go = LoopCond(less)
+  i_out, i_in = Switch(i, go) {{T=i32}}
+  l_out, l_in = Switch(l, go) {{T=variant}}
+  v_out, v_in = Switch(v, go) {{T=f32}}
+  more = Add(i_in, one) {{T=i32}}
+  neg = Neg(v_in) {{T=f32}}
+  put = TensorListSetItem(l_in, {place}, neg) {{element_dtype=f32, resize_if_index_out_of_bounds={resize}}}
+  i_next = NextIteration(more) {{T=i32}}
+  l_next = NextIteration(put) {{T=variant}}
+  v_next = NextIteration(neg) {{T=f32}}
+  done = Exit(l_out) {{T=variant}}
+  y = TensorListStack(done, rank) {{element_dtype=f32, num_elements=-1}}
+}}"#
+    )
+}
+
+#[test]
+fn a_list_that_grows_is_a_scan_output() {
+    lowers(
+        &listed(0, "i_in", true),
+        r#"graph main(x: f32[?,2], n: i32[]) -> (y) {
+  i0/const = const i64[] 0
+  i0/Cast:v = Cast(n) {to=7} @i0/Cast : i64[]
+  i0/Max:v = Max(i0/Cast:v, i0/const) @i0/Max : i64[]
+  i0/Loop:v, y = Loop(i0/Max:v, _, x) {body=graph i0/body(i0/iteration: i64[], i0/condition: bool[], i0/variable: f32[?,2]) -> (i0/continue, i0/next, i0/element) {
+    i0/next = Neg(i0/variable) @neg : f32[?,2]
+    i0/continue = Identity(i0/condition) @i0/continue/Identity : bool[]
+    i0/element = Identity(i0/next) @i0/element/Identity : f32[?,2]
+  }} @i0/Loop : f32[?,2], f32[?,?,2]
+}"#,
+    );
+}
+
+#[test]
+fn a_list_of_one_element_that_is_overwritten_keeps_the_last() {
+    lowers(
+        &listed(1, "zero", false),
+        r#"graph main(x: f32[?,2], n: i32[]) -> (y) {
+  i0/const = const i64[] 0
+  more/const = const i64[] 1
+  i0/const_1 = const i64[1] [-1]
+  i0/const_2 = const i64[1] [9223372036854775807]
+  i0/const_3 = const i64[1] [0]
+  i0/const_4 = const i64[1] [1]
+  i0/const_5 = const i64[3] [0, 0, 0]
+  i0/const_6 = const i64[2] [0, 0]
+  i0/Cast:v = Cast(n) {to=7} @i0/Cast : i64[]
+  i0/Max:v = Max(i0/Cast:v, i0/const) @i0/Max : i64[]
+  i0/Loop:v, i0/Loop:v1 = Loop(i0/Max:v, _, x) {body=graph i0/body(i0/iteration: i64[], i0/condition: bool[], i0/variable: f32[?,2]) -> (i0/continue, i0/next, i0/element) {
+    i0/next = Neg(i0/variable) @neg : f32[?,2]
+    i0/continue = Identity(i0/condition) @i0/continue/Identity : bool[]
+    i0/element = Identity(i0/next) @i0/element/Identity : f32[?,2]
+  }} @i0/Loop : f32[?,2], f32[?,?,2]
+  i0/Slice:v = Slice(i0/Loop:v1, i0/const_1, i0/const_2, i0/const_3) @i0/Slice : f32[?,?,2]
+  i0/Shape:v = Shape(i0/Slice:v) @i0/Shape : i64[3]
+  i0/Gather:v = Gather(i0/Shape:v, i0/const_3) @i0/Gather : i64[1]
+  i0/Reshape:v = Reshape(more/const, i0/const_4) @i0/Reshape : i64[1]
+  i0/Sub:v = Sub(i0/Reshape:v, i0/Gather:v) @i0/Sub : i64[1]
+  i0/Concat:v = Concat(i0/const_5, i0/Sub:v, i0/const_6) {axis=0} @i0/Concat : i64[6]
+  y = Pad(i0/Slice:v, i0/Concat:v) @i0/Pad : f32[1,?,2]
+}"#,
+    );
+}
+
+#[test]
+fn declines_lists_that_are_written_elsewhere() {
+    declined(
+        &listed(2, "zero", false),
+        "op TensorListSetItem (`put`): a list is written at another place than that of the iteration",
+    );
+    declined(
+        &listed(2, "i_in", true),
+        "op TensorListSetItem (`put`): a list that may grow has elements from the beginning",
+    );
+}
