@@ -1,7 +1,7 @@
 //! Runs ONNX backend tests through the engine: the evidence that its allow-list rests on.
 //!
 //! ```text
-//! cargo run -p gtt-engine --example tract_node_tests -- [--anything] [--as-given] [--retype f16|f64] [--list FILE] [--only TEXT] FOLDER…
+//! cargo run -p gtt-engine --example tract_node_tests -- [--anything] [--as-given | --node-by-node] [--retype f16|f64] [--list FILE] [--only TEXT] FOLDER…
 //! ```
 //!
 //! Each folder holds cases `NAME/model.onnx` with `NAME/test_data_set_*/{input,output}_*.pb`. A case is run as declared and, when that
@@ -107,6 +107,7 @@ fn options() -> Options {
         match argument.as_str() {
             "--anything" => options.trust = Trust::Anything,
             "--as-given" => options.mode = Mode::AsGiven,
+            "--node-by-node" => options.mode = Mode::NodeByNode,
             "--retype" => options.retype = arguments.next().and_then(|name| name.parse().ok()),
             "--list" => options.list = arguments.next().map(PathBuf::from),
             "--only" => options.only = arguments.next(),

@@ -68,6 +68,8 @@ pub enum Mode {
     Optimized,
     /// As little as the engine can run with, so that the graph is timed as given.
     AsGiven,
+    /// None, and no plan: every node runs by itself, on the extents it meets. Slow; for models whose extents depend on data.
+    NodeByNode,
 }
 
 /// What an engine is trusted with.

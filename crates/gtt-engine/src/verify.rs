@@ -7,7 +7,7 @@
 //!
 //! Engines type a graph when they load it, so shape-like inputs (axes, sizes, scales) often have to be constants. When loading as
 //! declared fails, both models are loaded once more for each set of inputs, with the integer, Boolean and low-rank inputs bound to
-//! that set's values.
+//! that set's values. When that fails too, because extents depend on data, every node runs by itself.
 
 use gtt_ir::{DType, Name, Tensor};
 use serde::Serialize;
@@ -89,16 +89,33 @@ struct Check<'a> {
     reasons: Vec<String>,
 }
 
+type Pair = (Box<dyn Prepared>, Box<dyn Prepared>);
+
+/// How models are loaded, one way after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Declared,
+    Bound,
+    NodeByNode,
+}
+
+impl Way {
+    fn note(self) -> Option<&'static str> {
+        match self {
+            Way::Declared => None,
+            Way::Bound => Some("integer and low-rank inputs were bound to their values at load"),
+            Way::NodeByNode => Some("extents depend on data: every node was run by itself"),
+        }
+    }
+}
+
 impl Check<'_> {
     fn run(&mut self, reference: &ModelFile, candidate: &ModelFile, feeds: &[Feeds]) {
         let Some(first) = feeds.first() else {
             self.reasons.push("there are no inputs to run on".to_owned());
             return;
         };
-        let open = self
-            .load(reference, &first.tensors, false)
-            .and_then(|a| Ok((a, self.load(candidate, &first.tensors, false)?)));
-        let (mut open, refusal) = match open {
+        let (mut open, refusal) = match self.pair(reference, candidate, &first.tensors, Way::Declared) {
             Ok(pair) => (Some(pair), None),
             Err(refusal) => (None, Some(refusal)),
         };
@@ -113,32 +130,42 @@ impl Check<'_> {
                 }
                 continue;
             }
-            let bind = bindable(&set.tensors).next().is_some() && (index == 0 || refusal.is_some());
-            let pair = self
-                .load(reference, &set.tensors, bind)
-                .and_then(|a| Ok((a, self.load(candidate, &set.tensors, bind)?)));
-            match pair.and_then(|(mut a, mut b)| run_both(a.as_mut(), b.as_mut(), &set.tensors)) {
-                Ok(outputs) => {
-                    if bind {
-                        self.note("integer and low-rank inputs were bound to their values at load");
+            let ways = [Way::Declared, Way::Bound, Way::NodeByNode].into_iter().skip(usize::from(refusal.is_some()));
+            let differs = |way: &Way| *way != Way::Bound || bindable(&set.tensors).next().is_some();
+            let mut problem = None;
+            let found = ways.filter(differs).find_map(|way| {
+                let ran = self.pair(reference, candidate, &set.tensors, way);
+                match ran.and_then(|(mut a, mut b)| run_both(a.as_mut(), b.as_mut(), &set.tensors)) {
+                    Ok(outputs) => Some((way, outputs)),
+                    Err(error) => {
+                        problem.get_or_insert(error);
+                        None
                     }
+                }
+            });
+            match found {
+                Some((way, outputs)) => {
+                    way.note().into_iter().for_each(|note| self.note(note));
                     self.compare(set, outputs);
                 }
                 // What was said about the model as declared is the better reason.
-                Err(error) => return self.refuse(refusal.unwrap_or(error)),
+                None => {
+                    let Some(error) = refusal.or(problem) else { return };
+                    return self.refuse(error);
+                }
             }
         }
     }
 
-    fn load(&self, model: &ModelFile, feeds: &[(Name, Tensor)], bind: bool) -> Result<Box<dyn Prepared>, EngineError> {
+    fn pair(&self, a: &ModelFile, b: &ModelFile, feeds: &[(Name, Tensor)], way: Way) -> Result<Pair, EngineError> {
         let mut options = LoadOptions::for_feeds(feeds);
-        options.mode = self.options.mode;
+        options.mode = if way == Way::NodeByNode { Mode::NodeByNode } else { self.options.mode };
         options.threads = self.options.threads;
         options.trust = Trust::Proven;
-        if bind {
+        if way != Way::Declared {
             options.constants = bindable(feeds).cloned().collect();
         }
-        self.engine.load(model, &options)
+        Ok((self.engine.load(a, &options)?, self.engine.load(b, &options)?))
     }
 
     fn refuse(&mut self, error: EngineError) {

@@ -316,8 +316,7 @@ fn one_piece(parts: &[bytes::Bytes]) -> bytes::Bytes {
 }
 
 /// Inputs by port, with types inferred where the port does not say.
-fn specs(model: &Model) -> Vec<InputSpec> {
-    let types = Types::of(model);
+pub(crate) fn specs(model: &Model, types: &Types) -> Vec<InputSpec> {
     let mut specs = feeds::inputs(model);
     let ports = model.main().inputs();
     for spec in &mut specs {
@@ -342,11 +341,14 @@ fn make_feeds(model: &Model, options: &VerifyOptions) -> Result<Vec<Feeds>, Erro
             error
         }
     };
-    let specs = specs(model);
+    let types = Types::of(model);
+    let specs = specs(model, &types);
     if options.data.is_empty() {
         let bindings = with_port_names(Bindings::parse(&options.shapes).map_err(interface)?, &specs);
-        let options_ = FeedOptions { bindings, seed: options.seed, ..FeedOptions::default() };
-        return feeds::generate(&specs, &options_, options.sets).map_err(interface);
+        let range = |spec: &InputSpec| Some((spec.name.clone(), crate::ranges::range(model, &types, spec)?));
+        let ranges = specs.iter().filter_map(range).collect();
+        return feeds::generate(&specs, &FeedOptions { bindings, seed: options.seed, ranges }, options.sets)
+            .map_err(interface);
     }
     options.data.iter().map(|path| feeds::from_npz(path, &specs).map_err(interface)).collect()
 }
@@ -451,5 +453,5 @@ pub fn verify(a: &Source, b: &Source, options: &VerifyOptions) -> Result<Verific
 
 /// Types of inputs as the engine would be fed, for people who write their own inputs.
 pub fn input_types(model: &Model) -> Vec<(Name, Type)> {
-    specs(model).into_iter().map(|spec| (spec.name, spec.ty)).collect()
+    specs(model, &Types::of(model)).into_iter().map(|spec| (spec.name, spec.ty)).collect()
 }

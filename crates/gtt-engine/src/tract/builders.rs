@@ -13,7 +13,7 @@ use tract_onnx::tract_core::ops::cast::cast;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::array;
 
-use super::{fence, reductions, softplus};
+use super::{branch, fence, reductions, repeat, softplus};
 
 pub(super) type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
@@ -25,7 +25,9 @@ pub(super) static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
     framework.op_register.insert("Cast", build_cast);
     framework.op_register.insert("Conv", fence::conv);
     framework.op_register.insert("ConstantOfShape", build_constant_of_shape);
+    framework.op_register.insert("If", branch::branches);
     framework.op_register.insert("LogSoftmax", reductions::log_softmax);
+    framework.op_register.insert("Loop", repeat::repeat);
     framework.op_register.insert("ReduceLogSumExp", reductions::reduce_log_sum_exp);
     framework.op_register.insert("ReduceMax", reductions::reduce_max);
     framework.op_register.insert("ReduceMin", reductions::reduce_min);

@@ -12,11 +12,9 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::builders::FRAMEWORK;
 use super::guard::guarded;
+use super::nodes::Alone;
 use super::{allow, convert};
 use crate::engine::EngineError;
-
-/// Operands of at least this many elements are fed at run time, so that tract plans the kernel instead of folding it slowly.
-const FED_FROM: usize = 4096;
 
 /// tract as an evaluator of float kernels for constant folding. A call costs about a tenth of a millisecond and a copy of the operands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,37 +143,16 @@ fn run(call: &Call<'_>, proto: &NodeProto) -> TractResult<Vec<Tensor>> {
         template: InferenceModel::default(),
     };
     let (op, _) = builder(&context, proto)?;
-    let mut model = InferenceModel::default();
-    let mut feeds: TVec<TValue> = tvec!();
-    let mut wires = Vec::new();
-    for (slot, tensor) in call.inputs.iter().enumerate() {
-        let Some(tensor) = tensor else { continue };
+    let operands = call.inputs.iter().flatten().map(|tensor| {
         let copy = convert::to_tract(tensor).map_err(|why| format_err!("{why}"))?;
-        wires.push(if tensor.len() >= FED_FROM {
-            let fact = InferenceFact::dt_shape(copy.datum_type(), copy.shape());
-            feeds.push(copy.into_tvalue());
-            model.add_source(format!("c{slot}"), fact)?
-        } else {
-            // Equal constants share a node in tract, so the name may not be kept.
-            model.add_const(format!("c{slot}"), copy)?
-        });
-    }
-    let facts = (0..call.output_count).map(|_| InferenceFact::default()).collect();
-    let node = model.add_node("node", op, facts)?;
-    for (slot, wire) in wires.into_iter().enumerate() {
-        model.add_edge(wire, InletId::new(node, slot))?;
-    }
-    let outputs: Vec<OutletId> = (0..call.output_count).map(|slot| OutletId::new(node, slot)).collect();
-    model.select_output_outlets(&outputs)?;
-    let mut typed = model.into_typed()?;
-    for outlet in typed.output_outlets()?.to_vec() {
-        let fact = typed.outlet_fact(outlet)?;
+        Ok((copy.into_tvalue(), false))
+    });
+    let alone = Alone::of(op, &operands.collect::<TractResult<Vec<_>>>()?, call.output_count)?;
+    for &outlet in alone.model.output_outlets()? {
+        let fact = alone.model.outlet_fact(outlet)?;
         let volume = fact.shape.volume().to_usize().unwrap_or(usize::MAX);
         ensure!(volume.saturating_mul(fact.datum_type.size_of()) <= call.max_bytes, "the result is too large");
     }
-    if !feeds.is_empty() {
-        typed = typed.into_optimized()?;
-    }
-    let results = TypedSimplePlan::new(typed)?.run(feeds)?;
+    let results = alone.run()?;
     results.iter().map(|value| convert::from_tract(value).map_err(|why| format_err!("{why}"))).collect()
 }

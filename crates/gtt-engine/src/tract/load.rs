@@ -21,11 +21,33 @@ use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::builders::FRAMEWORK;
 use super::convert;
+use super::nodes::Nodes;
 use crate::engine::{EngineError, LoadOptions, Mode};
+
+/// What runs.
+pub(super) enum Program {
+    Plan(Arc<TypedSimplePlan>),
+    Nodes(Box<Nodes>),
+}
+
+/// Outputs for inputs, as often as one likes.
+type Runner<'a> = Box<dyn FnMut(TVec<TValue>) -> TractResult<TVec<TValue>> + 'a>;
+
+impl Program {
+    pub(super) fn runner(&self) -> TractResult<Runner<'_>> {
+        Ok(match self {
+            Program::Plan(plan) => {
+                let mut state = plan.spawn()?;
+                Box::new(move |feeds| state.run(feeds))
+            }
+            Program::Nodes(nodes) => Box::new(|feeds| nodes.run(&feeds)),
+        })
+    }
+}
 
 /// A model ready to run.
 pub(super) struct Loaded {
-    pub(super) plan: Arc<TypedSimplePlan>,
+    pub(super) program: Program,
     pub(super) inputs: Vec<Name>,
     pub(super) outputs: Vec<Name>,
 }
@@ -56,26 +78,32 @@ pub(super) fn load(bytes: &Bytes, model: &Model, options: &LoadOptions) -> Resul
     drop(proto);
     let outputs = model.main().outputs().iter().map(|port| port.name.clone()).collect();
     let (inference, inputs) = bind(parsed, model, &constants, options)?;
+    if options.mode == Mode::NodeByNode {
+        let program = Program::Nodes(Box::new(Nodes::new(inference).map_err(failed("plan"))?));
+        return Ok(Loaded { program, inputs, outputs });
+    }
     let typed = inference.into_typed().map_err(failed("type"))?;
-    let typed = match options.mode {
-        Mode::Optimized => match optimized(typed.clone(), true) {
-            Ok(whole) if is_whole(&whole) => whole,
-            Ok(_) => optimized(typed, false)?,
-            // tract 0.23.9 gives up on some convolutions whose bias it moves (`ChangeAxes`); as it was, the model runs.
-            Err(error) => optimized(typed, false).map_err(|_| error)?,
-        },
-        Mode::AsGiven => optimized(typed, false)?,
-    };
-    let plan = TypedSimplePlan::new(typed).map_err(failed("plan"))?;
-    Ok(Loaded { plan, inputs, outputs })
+    let typed = if options.mode == Mode::AsGiven { optimized(typed, false) } else { runnable(typed) };
+    let plan = TypedSimplePlan::new(typed.map_err(failed("optimize"))?).map_err(failed("plan"))?;
+    Ok(Loaded { program: Program::Plan(plan), inputs, outputs })
+}
+
+/// A model with tract's own optimization, as far as that does not go wrong.
+pub(super) fn runnable(typed: TypedModel) -> TractResult<TypedModel> {
+    match optimized(typed.clone(), true) {
+        Ok(whole) if is_whole(&whole) => Ok(whole),
+        Ok(_) => optimized(typed, false),
+        // tract 0.23.9 gives up on some convolutions whose bias it moves (`ChangeAxes`); as it was, the model runs.
+        Err(error) => optimized(typed, false).map_err(|_| error),
+    }
 }
 
 /// Convolutions and the like run only in their translated form; without `declutter` nothing is folded or fused before it.
-fn optimized(mut model: TypedModel, declutter: bool) -> Result<TypedModel, EngineError> {
+fn optimized(mut model: TypedModel, declutter: bool) -> TractResult<TypedModel> {
     if declutter {
-        model.declutter().map_err(failed("declutter"))?;
+        model.declutter()?;
     }
-    model.optimize().map_err(failed("optimize"))?;
+    model.optimize()?;
     Ok(model)
 }
 

@@ -5,13 +5,16 @@
 //! believed; what is not on it is refused with words. Every call is guarded against panics.
 
 mod allow;
+mod branch;
 mod builders;
 mod convert;
 mod evaluator;
 mod fence;
 mod guard;
 mod load;
+mod nodes;
 mod reductions;
+mod repeat;
 mod softplus;
 #[cfg(test)]
 mod tests;
@@ -107,14 +110,13 @@ impl Prepared for TractPrepared {
 
     fn execute(&mut self, repeats: u32) -> Result<Elapsed, EngineError> {
         let tensors = self.feeds.as_ref().ok_or_else(|| run_failed("nothing was fed"))?;
-        let plan = &self.loaded.plan;
+        let program = &self.loaded.program;
         let (results, elapsed) = guarded("run", || {
-            let mut state = plan.spawn().map_err(run_failed)?;
+            let mut run = program.runner().map_err(run_failed)?;
             let mut results: TVec<TValue> = TVec::new();
             let (ran, elapsed) = Elapsed::of(|| {
                 for _ in 0..repeats.max(1) {
-                    let feeds = tensors.iter().map(|tensor| TValue::from_const(tensor.clone())).collect();
-                    results = state.run(feeds)?;
+                    results = run(tensors.iter().map(|tensor| TValue::from_const(tensor.clone())).collect())?;
                 }
                 Ok::<(), tract_onnx::prelude::TractError>(())
             });

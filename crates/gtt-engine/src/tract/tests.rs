@@ -341,3 +341,81 @@ fn what_is_subtracted_from_a_constant_is_not_the_constant() {
     let spelt_out = model("n = Mul(p, minus) : f32[2,2,3,3]\n d = Add(n, c) : f32[2,2,3,3]");
     assert_eq!(check(&plain, &spelt_out).verdict, Verdict::Equal);
 }
+
+/// Sums and their history: `for i in 0..n { sum += row_i x_i }`, with a condition.
+const LOOP: &str = r#"
+model onnx {"": 17}
+graph main(x: f32[4,2], n: i64[]) -> (last, all) {
+  go = const bool[] true
+  start = const f32[2] [0.5, 0.25]
+  most = const f32[] 100.0
+  w = const f32[2] [2.0, 3.0]
+  last, all = Loop(n, go, start) {body=graph body(i: i64[], c: bool[], sum: f32[2]) -> (on, next, row) {
+    axes = const i64[1] [0]
+    xi = Gather(x, i) {axis=0}
+    scaled = Mul(xi, w)
+    next = Add(sum, scaled)
+    row = Neg(next)
+    total = ReduceSum(next, axes) {keepdims=0}
+    on = Less(total, most)
+  }}
+}
+"#;
+
+fn looped(text: &str, n: i64) -> Vec<Tensor> {
+    let x = Tensor::from_vec(&[4, 2], (1..=8).map(|i| i as f32).collect()).unwrap();
+    run(text, &[("x", x), ("n", Tensor::scalar(n))]).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn loops_run_until_count_or_condition_say_so() {
+    // Sums: [2.5, 6.25], [8.5, 18.25], [18.5, 36.25], [32.5, 60.25].
+    for (n, rows) in [(3, 3), (0, 0), (-2, 0), (4, 4)] {
+        let [last, all] = looped(LOOP, n).try_into().unwrap();
+        assert_eq!(all.shape(), [rows, 2], "{n}");
+        let expected = [vec![0.5, 0.25], vec![2.5, 6.25], vec![8.5, 18.25], vec![18.5, 36.25], vec![32.5, 60.25]];
+        assert_eq!(last.to_f64s().unwrap(), expected[rows], "{n}");
+        let negated: Vec<f64> = expected[1..=rows].concat().iter().map(|x| -x).collect();
+        assert_eq!(all.to_f64s().unwrap(), negated, "{n}");
+    }
+    // The condition ends it: 54.75 is not below 30.
+    let [last, all] = looped(&LOOP.replace("100.0", "30.0"), 4).try_into().unwrap();
+    assert_eq!((last.to_f64s().unwrap(), all.shape()), (vec![18.5, 36.25], &[3, 2][..]));
+}
+
+#[test]
+fn loops_of_a_constant_count_have_results_of_known_extents() {
+    let text =
+        LOOP.replace("x: f32[4,2], n: i64[]", "x: f32[4,2]").replace("go = const", "n = const i64[] 3\n  go = const");
+    let text = text.replace("on = Less(total, most)", "on = Identity(c)").replace("-> (last, all)", "-> (t)");
+    let text = text.replacen("  last, all = Loop", "  axes0 = const i64[2] [-1, 2]\n  _, all = Loop", 1);
+    let text = text.trim_end().trim_end_matches('}').to_owned() + "  r = Reshape(all, axes0)\n  t = Transpose(r)\n}\n";
+    let x = Tensor::from_vec(&[4, 2], (1..=8).map(|i| i as f32).collect()).unwrap();
+    let t = run(&text, &[("x", x)]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!((t[0].shape(), t[0].to_f64s().unwrap()), (&[2, 3][..], vec![-2.5, -8.5, -18.5, -6.25, -18.25, -36.25]));
+}
+
+#[test]
+fn loops_that_change_extents_are_not_run() {
+    let text = r#"
+model onnx {"": 17}
+graph main(x: f32[2], n: i64[]) -> (y) {
+  y = Loop(n, _, x) {body=graph body(i: i64[], c: bool[], v: f32[?]) -> (on, next) {
+    next = Concat(v, v) {axis=0}
+    on = Identity(c)
+  }}
+}
+"#;
+    let error = run(text, &[("x", Tensor::vector(&[1f32, 2.0])), ("n", Tensor::scalar(2i64))]).unwrap_err();
+    assert!(error.to_string().contains("a loop changes the type of what it carries"), "{error}");
+}
+
+#[test]
+fn nodes_in_loops_are_checked_too() {
+    let text = LOOP.replace("row = Neg(next)", "row = Strange(next)");
+    let x = Tensor::from_vec(&[4, 2], vec![0f32; 8]).unwrap();
+    assert_eq!(
+        reasons(&text, &[("x", x), ("n", Tensor::scalar(1i64))]),
+        "op Strange: not known to be right in the engine"
+    );
+}

@@ -347,6 +347,7 @@ const CONTROL: &[Entry] = &[
         .any_results()
         .attrs(&[("then_branch", Any), ("else_branch", Any)])
         .when(then_branch_gives_no_constant),
+    op("Loop", &[I64, BOOL, PLAIN]).any_count().any_results().omit(&[0, 1]).from(9).attrs(&[("body", Any)]),
     op("Scan", &[PLAIN]).any_count().any_results().from(9).attrs(&[
         ("body", Any),
         ("num_scan_inputs", Any),
