@@ -3,6 +3,7 @@
 use gtt_ir::{DType, Node};
 
 use crate::builder::Builder;
+use crate::idioms::Idiom;
 use crate::value::{Elems, Val, Why, decline};
 
 /// A node to be lowered.
@@ -12,8 +13,8 @@ pub(crate) struct Call<'a> {
     pub(crate) inputs: Vec<Val>,
     /// Which results are needed.
     pub(crate) needed: Vec<bool>,
-    /// It is a dropout mask that keeps everything (see `dropout`).
-    pub(crate) is_mask: bool,
+    /// What it stands for, if not for itself; it has another operand then.
+    pub(crate) idiom: Option<Idiom>,
 }
 
 /// `NHWC` or `NCHW` and their like.

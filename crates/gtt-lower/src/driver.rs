@@ -13,11 +13,11 @@ use smallvec::{SmallVec, smallvec};
 use crate::attrs::Call;
 use crate::builder::{Builder, onnx_code};
 use crate::calls;
-use crate::dropout;
 use crate::frames::{Frames, Unit, is_plumbing};
+use crate::idioms::{self, Idiom};
 use crate::ints;
 use crate::liveness::Liveness;
-use crate::ops::{control, create};
+use crate::ops::{control, create, functions};
 use crate::table;
 use crate::value::{HIDDEN, Val, Why, decline};
 use crate::{LowerOptions, MAX_OPSET, MIN_OPSET, NotLowered, Reason};
@@ -306,8 +306,8 @@ impl<'a, 'b> Walk<'a, 'b> {
                     source.is_some_and(|source| self.graph.node(source).op.is_tf("LoopCond"))
                 };
                 work.extend(node.input(1).filter(of_loop));
-            } else if let Some(shape) = dropout::mask(self.graph, &self.fed, node) {
-                work.push(shape);
+            } else if let Some((_, operand)) = idioms::of(self.graph, &self.fed, node) {
+                work.push(operand);
             } else {
                 work.extend(node.operands());
             }
@@ -348,12 +348,12 @@ impl<'a, 'b> Walk<'a, 'b> {
     }
 
     /// The node with its operands lowered; `None` when one failed. Operands of `Merge` that are dead are left out, and so is the
-    /// predicate of `Switch`. A mask that keeps everything has one operand, its shape.
+    /// predicate of `Switch`. An idiom has the operand that it needs.
     fn operands(&mut self, node: &'a Node) -> Option<Call<'a>> {
         let is_merge = node.op.is_tf("Merge");
-        let mask = dropout::mask(self.graph, &self.fed, node);
-        let operands: SmallVec<[Option<ValueId>; 4]> = match mask {
-            Some(shape) => smallvec![Some(shape)],
+        let idiom = idioms::of(self.graph, &self.fed, node);
+        let operands: SmallVec<[Option<ValueId>; 4]> = match idiom {
+            Some((_, operand)) => smallvec![Some(operand)],
             None if node.op.is_tf("Switch") => smallvec![node.input(0)],
             None => node.inputs.clone(),
         };
@@ -369,7 +369,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             }
         }
         let needed = node.outputs.iter().map(|value| value.is_some_and(|value| self.is_needed(value))).collect();
-        Some(Call { node, inputs, needed, is_mask: mask.is_some() })
+        Some(Call { node, inputs, needed, idiom: idiom.map(|(idiom, _)| idiom) })
     }
 
     fn call(&mut self, call: &Call<'_>) -> Result<Vec<Option<Val>>, Why> {
@@ -377,8 +377,10 @@ impl<'a, 'b> Walk<'a, 'b> {
         if node.op.is_tf("Merge") {
             return self.merge(call);
         }
-        if call.is_mask {
-            return create::mask(self.builder, call);
+        match call.idiom {
+            Some(Idiom::Mask) => return create::mask(self.builder, call),
+            Some(Idiom::Gelu) => return functions::gelu_factor(self.builder, call),
+            None => {}
         }
         if let Some(results) = self.structure(call) {
             return results;

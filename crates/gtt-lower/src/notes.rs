@@ -70,7 +70,7 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["DynamicPartition"], "partitions that are a vector"),
     (&["Einsum"], "an equation with `->`"),
     (&["Equal", "NotEqual"], "not of strings; shapes that fit"),
-    (&["Erfc"], "f32, within 1.2e-7"),
+    (&["Erfc"], "f32, within 1.2e-7; in a GELU `1 + erf`, f64 too"),
     (&["FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"], "constant range"),
     (&["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"], "`is_training` false, and only the first result"),
     (&["Gather", "GatherV2"], "constant axis; `batch_dims` 0 or the axis"),

@@ -1,5 +1,7 @@
 //! Functions that ONNX does not have, spelled out over element-wise ops.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use gtt_ir::{Attr, Attrs, DType, ValueId};
 
 use super::elementwise::{Operands, boolean, retyped};
@@ -160,6 +162,21 @@ pub(crate) fn erfc(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         let value = builder.same("Where", &[is_near, near, far], Attrs::new());
         retyped(builder, value, x);
         Ok(value)
+    })
+}
+
+/// `1 + erf(x / √2)`: the `erfc(-x / √2)` of a GELU.
+pub(crate) fn gelu_factor(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
+    same_form(builder, call, |builder, x, dtype| {
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            return decline(format!("element type {dtype}"));
+        }
+        let (one, root) = (builder.scalar(dtype, 1.0)?, builder.scalar(dtype, FRAC_1_SQRT_2)?);
+        let scaled = builder.same("Mul", &[x, root], Attrs::new());
+        let erf = builder.same("Erf", &[scaled], Attrs::new());
+        let factor = builder.same("Add", &[erf, one], Attrs::new());
+        retyped(builder, factor, x);
+        Ok(factor)
     })
 }
 

@@ -36,7 +36,7 @@ fn part(
     lower: fn(&mut Builder<'_>, &Call<'_>) -> Results,
 ) -> Result<Val, Why> {
     let node = Node { op: Op::tf(op), attrs, ..call.node.clone() };
-    let results = lower(builder, &Call { node: &node, inputs, needed: vec![true], is_mask: false })?;
+    let results = lower(builder, &Call { node: &node, inputs, needed: vec![true], idiom: None })?;
     match results.into_iter().next().flatten() {
         Some(result) => Ok(result),
         None => decline("a part of it has no result"),

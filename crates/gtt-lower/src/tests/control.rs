@@ -1,4 +1,5 @@
-use super::{declined, lowers};
+use super::{body, declined, lowered_with, lowers};
+use crate::LowerOptions;
 
 #[test]
 fn a_constant_predicate_leaves_one_branch() {
@@ -99,6 +100,49 @@ fn dropout_that_keeps_everything_needs_no_random_numbers() {
   y = Mul(d, mask) : f32[2,3]
 }"#,
     );
+}
+
+/// `x/2 * erfc(…)` of an argument that is given.
+fn gelu(argument: &str) -> String {
+    format!(
+        r#"graph main(x) -> (y) {{
+  x = Placeholder() {{dtype=f32, shape=shape[2,3]}}
+  half = const f32[] 0.5
+  root = const f32[] 0.70710677
+  minus = const f32[] -0.70710677
+  a = Mul(half, x) {{T=f32}}
+  {argument}
+  e = Erfc(u) {{T=f32}}
+  y = Mul(a, e) {{T=f32}}
+}}"#
+    )
+}
+
+#[test]
+fn a_gelu_needs_no_tail_of_erfc() {
+    for argument in ["n = Neg(x) {T=f32}\n  u = Mul(n, root) {T=f32}", "u = Mul(x, minus) {T=f32}"] {
+        lowers(
+            &gelu(argument),
+            r#"graph main(x: f32[2,3]) -> (y) {
+  half = const f32[] 0.5
+  e/const = const f32[] 1.0
+  e/const_1 = const f32[] 0.70710677
+  a = Mul(half, x) : f32[2,3]
+  e/Mul:v = Mul(x, e/const_1) @e/Mul : f32[2,3]
+  e/Erf:v = Erf(e/Mul:v) @e/Erf : f32[2,3]
+  e = Add(e/Erf:v, e/const) : f32[2,3]
+  y = Mul(a, e) : f32[2,3]
+}"#,
+        );
+    }
+}
+
+#[test]
+fn other_products_of_erfc_keep_its_tail() {
+    for argument in ["u = Mul(x, root) {T=f32}", "u = Mul(x, half) {T=f32}", "u = Neg(x) {T=f32}"] {
+        let model = body(&lowered_with(&gelu(argument), &LowerOptions::default()).unwrap());
+        assert!(model.contains("Exp("), "{argument}: {model}");
+    }
 }
 
 #[test]
