@@ -258,6 +258,13 @@ mod tests {
     }
 
     #[test]
+    fn only_one_domain_of_other_ops_is_known() {
+        let parsed = gtt_rewrite::Pipeline::parse("fuse_gelu(domain=com.example)", &registry());
+        let error = parsed.expect_err("no such domain").to_string();
+        assert!(error.contains("`domain` expects `com.microsoft`, found `com.example`"), "{error}");
+    }
+
+    #[test]
     fn every_name_of_onnxoptimizer_is_known() {
         const NAMES: &str = "eliminate_identity eliminate_nop_dropout eliminate_deadend eliminate_unused_initializer eliminate_duplicate_initializer extract_constant_to_initializer eliminate_common_subexpression set_unique_name_for_nodes rename_input_output rewrite_input_dtype nop lift_lexical_references split_init split_predict adjust_add adjust_slice_and_matmul eliminate_shape_op eliminate_shape_gather eliminate_slice_after_shape fuse_concat_into_reshape eliminate_nop_cast eliminate_nop_pad eliminate_nop_transpose eliminate_nop_reshape eliminate_nop_flatten eliminate_nop_expand eliminate_nop_concat eliminate_nop_split eliminate_nop_with_unit eliminate_nop_monotone_argmax fuse_consecutive_transposes eliminate_consecutive_idempotent_ops fuse_consecutive_squeezes fuse_consecutive_unsqueezes fuse_consecutive_squeeze_unsqueeze fuse_consecutive_slices fuse_consecutive_concats fuse_consecutive_reduce_unsqueeze fuse_transpose_into_gemm fuse_bn_into_conv fuse_add_bias_into_conv fuse_pad_into_conv fuse_pad_into_pool fuse_matmul_add_bias_into_gemm fuse_qkv replace_einsum_with_matmul rewrite_where fuse_consecutive_log_softmax eliminate_if_with_const_cond";
         let registry = registry();

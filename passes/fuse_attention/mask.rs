@@ -1,7 +1,75 @@
-//! What is proven about the elements of a mask.
+//! What is proven about the elements of a mask, and its shape as the runtimes want it.
 
-use gtt_ir::{DType, Tensor, ValueId};
-use gtt_rewrite::RuleContext;
+use gtt_ir::{Attr, DType, Dim, Op, Shape, Tensor, ValueId};
+use gtt_rewrite::{NewNode, Operand, Rewrite, RuleContext};
+
+use crate::support::constants;
+
+/// The rows of a mask.
+pub(super) enum Rows {
+    /// One for each query.
+    All,
+    /// One for all of so many queries.
+    One(u64),
+    /// One for all queries, of which there are as many as keys.
+    OneForEachKey,
+}
+
+/// A mask has a row for each query, or one that can be repeated, and a column for each key; the axes in front broadcast.
+pub(super) fn rows(cx: &RuleContext<'_>, mask: &Shape, q: &Shape, keys: &Shape) -> Option<Rows> {
+    let [batch, heads, queries, _] = q.as_slice() else { return None };
+    let whole = [batch, heads, queries, &keys[3]];
+    let missing = whole.len().checked_sub(mask.len()).filter(|missing| *missing <= 2)?;
+    let fits = |axis: usize, dim: &Dim| match axis {
+        0 | 1 => dim.same(whole[axis]) || *dim == Dim::Known(1),
+        2 => true,
+        _ => dim.same(whole[axis]),
+    };
+    if !mask.iter().enumerate().all(|(axis, dim)| fits(axis + missing, dim)) {
+        return None;
+    }
+    let rows = &mask[2 - missing];
+    if rows.same(queries) {
+        return Some(Rows::All);
+    }
+    match queries {
+        _ if *rows != Dim::Known(1) => None,
+        Dim::Known(queries) => Some(Rows::One(*queries)),
+        _ if queries.same(&keys[3]) && cx.opset() >= 15 => Some(Rows::OneForEachKey),
+        _ => None,
+    }
+}
+
+impl Rows {
+    /// The mask with a row for each query; the runtimes refuse one row, which the specification allows. Nodes speak of the mask alone,
+    /// so that many layers share them.
+    pub(super) fn mask(self, cx: &RuleContext<'_>, rewrite: &mut Rewrite, mask: ValueId, all_axes: bool) -> Operand {
+        let rank = cx.ty(mask).rank().unwrap_or(4);
+        let shape: Option<Operand> = match self {
+            Rows::All => None,
+            Rows::One(queries) => Some(constants::vector(rewrite, &[queries as i64, 1])),
+            Rows::OneForEachKey => {
+                let (start, end) = (Attr::Int(rank as i64 - 1), Attr::Int(rank as i64));
+                let keys = NewNode::new(Op::onnx("Shape")).input(mask).attr("start", start).attr("end", end);
+                let keys = rewrite.node(keys);
+                let one = constants::vector(rewrite, &[1]);
+                let both = NewNode::new(Op::onnx("Concat")).input(keys).input(one).attr("axis", Attr::Int(0));
+                Some(rewrite.node(both).into())
+            }
+        };
+        let mut whole: Operand = mask.into();
+        if let Some(shape) = shape {
+            whole = rewrite.node(NewNode::new(Op::onnx("Expand")).input(whole).input(shape)).into();
+        }
+        if !all_axes || rank == 4 {
+            return whole;
+        }
+        let axes: Vec<i64> = (0..4 - rank as i64).collect();
+        let node = NewNode::new(Op::onnx("Unsqueeze")).input(whole);
+        let node = crate::support::axes::give(rewrite, node, "axes", &axes, cx.opset() >= 13);
+        rewrite.node(node).into()
+    }
+}
 
 /// How deep the proof looks.
 const DEPTH: usize = 8;

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod bias;
 mod polynomial;
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
@@ -10,26 +11,35 @@ use gtt_rewrite::{
     apply_rules, require,
 };
 
-use crate::support::constants;
 use crate::support::inner::Inner;
+use crate::support::{constants, contrib};
+use bias::BiasedGelu;
 use polynomial::Reader;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
+    params: &[contrib::PARAM],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new("fuse_gelu", "fuse a GELU written out with erf or tanh into Gelu", include_str!("README.md"), build)
 };
 
-fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(FuseGelu))
+fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(FuseGelu { contrib: contrib::asked(args)? }))
 }
 
-struct FuseGelu;
+struct FuseGelu {
+    contrib: bool,
+}
 
 impl Pass for FuseGelu {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&DecomposedGelu])
+        if !self.contrib || contrib::is_taken(cx.model()) {
+            return apply_rules(cx, &[&DecomposedGelu { contrib: false }]);
+        }
+        apply_rules(cx, &[&DecomposedGelu { contrib: true }, &BiasedGelu])?;
+        contrib::import(cx);
+        Ok(())
     }
 }
 
@@ -43,7 +53,10 @@ const ALMOST: f64 = 1e-2;
 const DEPTH: usize = 4;
 
 /// `x/2 + x/2 * t` with `t = erf(x / √2)` or `t = tanh(√(2/π) * (x + 0.044715 x³))`.
-struct DecomposedGelu;
+struct DecomposedGelu {
+    /// Where there is no `Gelu`, those of ONNX Runtime will do.
+    contrib: bool,
+}
 
 impl Rule for DecomposedGelu {
     fn name(&self) -> &'static str {
@@ -78,13 +91,19 @@ impl Rule for DecomposedGelu {
         };
         let matches = matches && near(half, 0.5, ROUNDING) && near(of_curve, 0.5, ROUNDING);
         require!(matches, "the constants are not those of GELU");
-        require!(cx.opset() >= 20, "Gelu needs operator set 20: see upgrade_opset");
+        let standard = cx.opset() >= 20;
+        require!(standard || self.contrib, "Gelu needs operator set 20: see upgrade_opset");
+        require!(standard || dtype == Some(DType::F32), "ONNX Runtime's own op is for float32");
         inner.remove(y);
         require!(inner.is_private(cx, id), "an intermediate result is used elsewhere");
         let mut rewrite = Rewrite::new();
-        let approximate = if is_erf { "none" } else { "tanh" };
-        let gelu = NewNode::new(Op::onnx("Gelu")).input(x).attr("approximate", Attr::Str(approximate.into()));
-        let gelu = rewrite.node(gelu);
+        let gelu = match (standard, is_erf) {
+            (true, true) => NewNode::new(Op::onnx("Gelu")).attr("approximate", Attr::Str("none".into())),
+            (true, false) => NewNode::new(Op::onnx("Gelu")).attr("approximate", Attr::Str("tanh".into())),
+            (false, true) => NewNode::new(contrib::op("Gelu")),
+            (false, false) => NewNode::new(contrib::op("FastGelu")),
+        };
+        let gelu = rewrite.node(gelu.input(x));
         rewrite.replace(y, gelu);
         Ok(rewrite)
     }

@@ -1,16 +1,21 @@
 #![doc = include_str!("README.md")]
 
+mod skip;
+
 use gtt_ir::{Attr, DType, Dialect, Dim, NodeId, Op};
 use gtt_rewrite::{
     ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
     apply_rules, require,
 };
 
+use crate::support::contrib;
 use crate::support::norms::{Normalized, deviation, follower, ones};
+use skip::NormalizedSum;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["layer_normalization_fusion"],
+    params: &[contrib::PARAM],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
@@ -21,15 +26,22 @@ pub static PASS: PassInfo = PassInfo {
     )
 };
 
-fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(FuseLayerNorm))
+fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(FuseLayerNorm { contrib: contrib::asked(args)? }))
 }
 
-struct FuseLayerNorm;
+struct FuseLayerNorm {
+    contrib: bool,
+}
 
 impl Pass for FuseLayerNorm {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&DecomposedLayerNorm])
+        if !self.contrib || contrib::is_taken(cx.model()) {
+            return apply_rules(cx, &[&DecomposedLayerNorm]);
+        }
+        apply_rules(cx, &[&DecomposedLayerNorm, &NormalizedSum])?;
+        contrib::import(cx);
+        Ok(())
     }
 }
 

@@ -75,7 +75,7 @@ fn replaced(cx: &RuleContext<'_>, product: &Product, y: ValueId) -> Result<Rewri
 }
 
 /// A value, the number it is multiplied by, and the result, if the node is such a multiplication and keeps the shape of a matrix.
-fn scaled(cx: &RuleContext<'_>, id: NodeId) -> Result<(ValueId, f64, ValueId), Decline> {
+pub(super) fn scaled(cx: &RuleContext<'_>, id: NodeId) -> Result<(ValueId, f64, ValueId), Decline> {
     let node = cx.node(id);
     require!(matches!(node.op.name.as_str(), "Mul" | "Div") && node.op.domain == gtt_ir::Domain::ONNX);
     let view = Binary::of(node, cx.opset()).ok_or(Decline::NotMine)?;

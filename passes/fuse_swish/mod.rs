@@ -6,30 +6,41 @@ use gtt_rewrite::{
     apply_rules, require,
 };
 
-use crate::support::constants;
+use crate::support::{constants, contrib};
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_silu"],
+    params: &[contrib::PARAM],
     dialects: &[Dialect::Onnx],
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new("fuse_swish", "fuse x * sigmoid(alpha * x) into Swish", include_str!("README.md"), build)
 };
 
-fn build(_: &Args) -> Result<Box<dyn Pass>, ArgError> {
-    Ok(Box::new(FuseSwish))
+fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
+    Ok(Box::new(FuseSwish { contrib: contrib::asked(args)? }))
 }
 
-struct FuseSwish;
+struct FuseSwish {
+    contrib: bool,
+}
 
 impl Pass for FuseSwish {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
-        apply_rules(cx, &[&TimesSigmoid])
+        let contrib = self.contrib && !contrib::is_taken(cx.model());
+        apply_rules(cx, &[&TimesSigmoid { contrib }])?;
+        if contrib {
+            contrib::import(cx);
+        }
+        Ok(())
     }
 }
 
 /// `x * Sigmoid(alpha * x)`.
-struct TimesSigmoid;
+struct TimesSigmoid {
+    /// Where there is no `Swish`, `QuickGelu` of ONNX Runtime will do.
+    contrib: bool,
+}
 
 impl Rule for TimesSigmoid {
     fn name(&self) -> &'static str {
@@ -49,13 +60,16 @@ impl Rule for TimesSigmoid {
         let found = sigmoid_of(cx, b, a).map(|found| (a, b, found));
         let found = found.or_else(|| sigmoid_of(cx, a, b).map(|found| (b, a, found)));
         let (x, sigmoid, (alpha, scaled)) = found.ok_or(Decline::NotMine)?;
-        require!(cx.opset() >= 24, "Swish needs operator set 24: see upgrade_opset");
+        let standard = cx.opset() >= 24;
+        require!(standard || self.contrib, "Swish needs operator set 24: see upgrade_opset");
         let private = cx.only_reader(sigmoid).is_some() && (scaled == x || cx.only_reader(scaled).is_some());
         require!(private, "the sigmoid is used elsewhere");
         let dtype = cx.ty(x).dtype();
         require!(matches!(dtype, Some(DType::F32 | DType::F64)), "the element type is not float32 or float64");
+        require!(standard || dtype == Some(DType::F32), "ONNX Runtime's own op is for float32");
         let mut rewrite = Rewrite::new();
-        let swish = rewrite.node(NewNode::new(Op::onnx("Swish")).input(x).attr("alpha", Attr::Float(alpha as f32)));
+        let op = if standard { Op::onnx("Swish") } else { contrib::op("QuickGelu") };
+        let swish = rewrite.node(NewNode::new(op).input(x).attr("alpha", Attr::Float(alpha as f32)));
         rewrite.replace(y, swish);
         Ok(rewrite)
     }

@@ -3,6 +3,7 @@
 pub(crate) mod axes;
 pub(crate) mod constant_node;
 pub(crate) mod constants;
+pub(crate) mod contrib;
 pub(crate) mod frames;
 pub(crate) mod inline;
 pub(crate) mod inline_tf;

@@ -18,6 +18,11 @@ fn main() {
     for pass in registry.passes() {
         let pipeline = arguments::step(pass.name);
         suite = suite.test(format!("{}::random_graphs", pass.name), move |kit| fuzz(kit, &pipeline, 0..seeds));
+        if pass.param("domain").is_some() {
+            let pipeline = format!("{}(domain=com.microsoft)", pass.name);
+            let name = format!("{}::random_graphs_with_ops_of_onnx_runtime", pass.name);
+            suite = suite.test(name, move |kit| fuzz(kit, &pipeline, 0..seeds));
+        }
     }
     for preset in registry.presets() {
         let pipeline = format!("@{}", preset.name);

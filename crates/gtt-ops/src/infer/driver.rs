@@ -4,6 +4,7 @@ use gtt_ir::{Def, Dialect, Dim, Domain, Graph, GraphId, Model, NodeId, Shape, Te
 
 use super::context::{Context, Facts};
 use super::fact::{self, Content, Fact, MAX_ITEMS};
+use super::shapes::Inferred;
 use super::sym::Symbols;
 use super::table::Table;
 use super::{Note, Types, items, onnx, tf};
@@ -230,9 +231,12 @@ fn evaluated(context: &Context<'_>) -> Option<Facts> {
 
 /// The facts, and words where operands cannot go together.
 fn infer(context: &mut Context<'_>) -> (Facts, Option<String>) {
+    let said =
+        |inferred: Inferred<Facts>| inferred.map_or_else(|words| (Facts::new(), Some(words)), |facts| (facts, None));
     match context.node.op.domain.as_str() {
-        "" => onnx::infer(context).map_or_else(|words| (Facts::new(), Some(words)), |facts| (facts, None)),
+        "" => said(onnx::infer(context)),
         "tf" => tf::infer(context),
+        "com.microsoft" => said(onnx::microsoft(context)),
         _ => (Facts::new(), None),
     }
 }

@@ -87,6 +87,7 @@ pub fn info(op: &Op) -> OpInfo {
         "" => &*ONNX,
         "tf" => &*TF,
         "ai.onnx.ml" => &*ONNX_ML,
+        "com.microsoft" => &*MICROSOFT,
         _ => return UNKNOWN,
     };
     table.get(op.name.as_str()).copied().unwrap_or(UNKNOWN)
@@ -193,6 +194,7 @@ fn onnx_table(since: &[(i64, &'static str)]) -> Table {
 
 static ONNX: LazyLock<Table> = LazyLock::new(|| onnx_table(onnx::SINCE));
 static ONNX_ML: LazyLock<Table> = LazyLock::new(|| onnx_table(onnx::ML_SINCE));
+static MICROSOFT: LazyLock<Table> = LazyLock::new(|| onnx_table(onnx::MICROSOFT_SINCE));
 static TF: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table::default();
     let lists = [

@@ -77,13 +77,17 @@ pub(super) const ML_SINCE: &[(i64, &str)] = &[
     (5, "TreeEnsemble"),
 ];
 
-/// Ops of either domain whose number of results is not exactly one.
+/// Those of ONNX Runtime's `com.microsoft` that passes make when asked to. Source: the documentation of its contrib operators.
+pub(super) const MICROSOFT_SINCE: &[(i64, &str)] =
+    &[(1, "BiasGelu FastGelu FusedMatMul Gelu MultiHeadAttention QuickGelu SkipLayerNormalization")];
+
+/// Ops of any domain whose number of results is not exactly one.
 pub(super) const RESULTS: &[(Results, &str)] = &[
     (Results::Between(0, 2), "GRU RNN"),
     (Results::Between(0, 3), "LSTM"),
     (Results::Between(1, 2), "Dropout MaxPool SoftmaxCrossEntropyLoss"),
     (Results::Between(1, 3), "LayerNormalization"),
-    (Results::Between(1, 4), "Attention Unique"),
+    (Results::Between(1, 4), "Attention MultiHeadAttention SkipLayerNormalization Unique"),
     (Results::Between(1, 5), "BatchNormalization"),
     (Results::Between(1, u32::MAX), "If Loop Scan SequenceMap Split"),
     (
@@ -110,6 +114,6 @@ pub(super) const SUBGRAPHS: &str = "If Loop Scan SequenceMap";
 
 /// Element-wise in operand 0, whose shape result 0 has.
 pub(super) const KEEPS_SHAPE: &str = "\
-    Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor Gelu \
-    HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink \
-    Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu";
+    Abs Acos Acosh Asin Asinh Atan Atanh BiasGelu BitwiseNot Cast Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp FastGelu \
+    Floor Gelu HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not QuickGelu Reciprocal Relu Round \
+    Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu";

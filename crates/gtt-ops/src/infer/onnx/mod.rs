@@ -3,9 +3,12 @@
 mod control;
 mod foreign;
 mod layout;
+mod microsoft;
 mod spatial;
 
 use gtt_ir::{Attr, DType, Dim, Shape, Type};
+
+pub(super) use microsoft::microsoft;
 
 use super::context::{Context, Facts};
 use super::fact::Fact;

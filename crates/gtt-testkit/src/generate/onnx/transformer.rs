@@ -6,13 +6,14 @@ use super::{int, ints};
 use crate::generate::{Builder, Item};
 
 pub(super) fn motif(to: &mut Builder<'_>) {
-    match to.random.below(9) {
+    match to.random.below(11) {
         0 | 1 => normalisation(to),
         2 | 3 => gelu(to),
         4 => hard_swish(to),
         5 => swish(to),
         6 => attention(to),
         7 => rotation(to),
+        8 | 9 => joined_attention(to),
         _ => products_of_one_tensor(to),
     }
 }
@@ -214,6 +215,90 @@ fn attention(to: &mut Builder<'_>) {
     let axis = if to.random.one_in(8) { 2 } else { -1 };
     let weights = to.float_node("Softmax", &[scores.value], &[("axis", int(axis))], &square);
     to.float_node("MatMul", &[weights.value, other.value], &[], &x.shape);
+}
+
+/// Attention of heads that are taken apart before and joined after it: side by side in one tensor, or each repeated.
+fn joined_attention(to: &mut Builder<'_>) {
+    let even = |item: &Item| item.dtype == DType::F32 && item.rank() == 3 && item.shape[2].is_multiple_of(2);
+    let Some(x) = to.choose(even) else { return };
+    let [batch, rows, width] = x.shape[..] else { return };
+    let (heads, [query, key, value]) = if width.is_multiple_of(6) && to.random.one_in(2) {
+        (2, side_by_side(to, &x))
+    } else if to.random.one_in(2) {
+        let wide = [batch, rows, 2 * width];
+        let twice = to.float_node("Concat", &[x.value, x.value], &[("axis", int(2))], &wide);
+        let query = apart(to, &twice, 4);
+        let key = apart(to, &x, 2);
+        let value = if to.random.one_in(2) { key.clone() } else { apart(to, &x, 2) };
+        (4, [query, repeated(to, &key), repeated(to, &value)])
+    } else {
+        (2, [0; 3].map(|_| apart(to, &x, 2)))
+    };
+    let [.., features] = query.shape[..] else { return };
+    let transposed = [batch, heads, features, rows];
+    let keys = to.float_node("Transpose", &[key.value], &[("perm", ints(&[0, 1, 3, 2]))], &transposed);
+    let square = [batch, heads, rows, rows];
+    let mut scores = to.float_node("MatMul", &[query.value, keys.value], &[], &square);
+    if to.random.one_in(2) {
+        let shape = to.random.pick(&[vec![rows, rows], vec![batch, 1, 1, rows], vec![1, rows], vec![heads, 1, rows]]);
+        let mask = to.floats(&shape, -1.0, 0.0);
+        scores = either(to, "Add", &scores, &mask);
+    }
+    let weights = to.float_node("Softmax", &[scores.value], &[("axis", int(-1))], &square);
+    let y = to.float_node("MatMul", &[weights.value, value.value], &[], &[batch, heads, rows, features]);
+    let (perm, shape) = match to.random.one_in(8) {
+        true => ([0, 2, 3, 1], [batch, rows, features, heads]),
+        false => ([0, 2, 1, 3], [batch, rows, heads, features]),
+    };
+    let turned = to.float_node("Transpose", &[y.value], &[("perm", ints(&perm))], &shape);
+    reshaped(to, &turned, &[batch, rows, heads * features]);
+}
+
+fn reshaped(to: &mut Builder<'_>, x: &Item, shape: &[usize]) -> Item {
+    let extents: Vec<i64> = shape.iter().map(|&extent| extent as i64).collect();
+    let target = to.ints(&extents);
+    to.float_node("Reshape", &[x.value, target.value], &[], shape)
+}
+
+/// `[batch, heads, rows, features]` of `[batch, rows, heads * features]`.
+fn apart(to: &mut Builder<'_>, x: &Item, heads: usize) -> Item {
+    let (batch, rows, features) = (x.shape[0], x.shape[1], x.shape[2] / heads);
+    let apart = reshaped(to, x, &[batch, rows, heads, features]);
+    to.float_node("Transpose", &[apart.value], &[("perm", ints(&[0, 2, 1, 3]))], &[batch, heads, rows, features])
+}
+
+/// Three parts of one tensor, now and then such that they alternate.
+fn side_by_side(to: &mut Builder<'_>, x: &Item) -> [Item; 3] {
+    let (batch, rows, features) = (x.shape[0], x.shape[1], x.shape[2] / 6);
+    let (shape, perm) = match to.random.one_in(6) {
+        true => ([batch, rows, 2, 3, features], [3, 0, 2, 1, 4]),
+        false => ([batch, rows, 3, 2, features], [2, 0, 3, 1, 4]),
+    };
+    let cut = reshaped(to, x, &shape);
+    let part = [batch, 2, rows, features];
+    let turned = to.float_node("Transpose", &[cut.value], &[("perm", ints(&perm))], &[3, batch, 2, rows, features]);
+    let mut order = [0i64, 1, -1];
+    order.rotate_left(to.random.below(3));
+    order.map(|index| {
+        let index = to.constant_as_given(Tensor::scalar(index));
+        to.float_node("Gather", &[turned.value, index.value], &[("axis", int(0))], &part)
+    })
+}
+
+/// Two heads for each, in a row or, now and then, all of them once more.
+fn repeated(to: &mut Builder<'_>, x: &Item) -> Item {
+    let [batch, heads, rows, features] = x.shape[..] else { return x.clone() };
+    let axis = if to.random.one_in(6) { 1 } else { 2 };
+    let mut shape = [batch, heads, rows, features].to_vec();
+    shape.insert(axis, 1);
+    let axes = to.ints(&[axis as i64]);
+    let new = to.float_node("Unsqueeze", &[x.value, axes.value], &[], &shape);
+    let mut times = [1i64; 5];
+    times[axis] = 2;
+    let times = to.ints(&times);
+    shape[axis] = 2;
+    let all = to.float_node("Expand", &[new.value, times.value], &[], &shape);
+    reshaped(to, &all, &[batch, 2 * heads, rows, features])
 }
 
 /// A rotary position embedding, by whole tensors or by halves.
