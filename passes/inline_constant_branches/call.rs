@@ -1,4 +1,4 @@
-//! TensorFlow 2: `If` and `StatelessIf`, whose branches are functions.
+//! TensorFlow 2: `If` and `Case` with their stateless forms, whose branches are functions.
 
 use gtt_ir::{Attr, GraphId, NodeId, ValueId};
 use gtt_rewrite::{Decline, PassContext, constant_tensor, is_fed, require};
@@ -8,16 +8,15 @@ use crate::support::nodes_by_rank;
 
 const RULE: &str = "constant_condition";
 
-/// Puts the branch that is always taken in place of each `If` of a graph, and of those that come with the branches.
+/// Puts the branch that is always taken in place of each `If` and `Case` of a graph, and of those that come with the branches.
 pub(super) fn resolve(cx: &mut PassContext<'_>, graph: GraphId) {
     let mut inlining = TfInlining::default();
     loop {
-        let is_if = |cx: &PassContext<'_>, id: NodeId| {
-            let op = &cx.graph(graph).node(id).op;
-            op.is_tf("If") || op.is_tf("StatelessIf")
-        };
         let mut found = nodes_by_rank(cx, graph);
-        found.retain(|&id| is_if(cx, id));
+        found.retain(|&id| {
+            let op = &cx.graph(graph).node(id).op;
+            ["If", "StatelessIf", "Case", "StatelessCase"].iter().any(|name| op.is_tf(name))
+        });
         let (mut changed, mut refused) = (false, Vec::new());
         for id in found {
             let call = taken_branch(cx, graph, id).and_then(|call| {
@@ -45,12 +44,22 @@ pub(super) fn resolve(cx: &mut PassContext<'_>, graph: GraphId) {
 fn taken_branch(cx: &PassContext<'_>, graph: GraphId, id: NodeId) -> Result<TfCall, Decline> {
     let within = cx.graph(graph);
     let node = within.node(id);
-    let condition = node.input(0).ok_or(Decline::NotMine)?;
-    let taken = truth(cx, graph, condition).ok_or(Decline::NotMine)?;
-    let name = match node.attr(if taken { "then_branch" } else { "else_branch" }) {
-        Some(Attr::Func(name)) => name,
-        _ => return Err(Decline::because("the branch is missing")),
+    let chosen = node.input(0).ok_or(Decline::NotMine)?;
+    let chosen = scalar(cx, graph, chosen).ok_or(Decline::NotMine)?;
+    let name = match node.attr("branches") {
+        // A number that no branch has is that of the last.
+        Some(branches) if node.op.name.ends_with("Case") => {
+            let names = branches.funcs();
+            let is_one = chosen >= 0.0 && chosen < names.len() as f64;
+            if is_one { names.get(chosen as usize) } else { names.last() }
+        }
+        // A condition is a Boolean scalar, or a number that is not zero.
+        _ => match node.attr(if chosen != 0.0 { "then_branch" } else { "else_branch" }) {
+            Some(Attr::Func(name)) => Some(name),
+            _ => None,
+        },
     };
+    let name = name.ok_or(Decline::because("the branch is missing"))?;
     let function = cx.model().functions.iter().find(|function| function.op.name == *name);
     let function = function.filter(|function| function.opaque.is_none());
     let function = function.ok_or(Decline::because("the branch is missing"))?;
@@ -60,13 +69,13 @@ fn taken_branch(cx: &PassContext<'_>, graph: GraphId, id: NodeId) -> Result<TfCa
     Ok(TfCall { body: function.graph, operands, attrs: function.defaults.clone(), one_device: false })
 }
 
-/// A condition is a Boolean scalar, or a number that is not zero.
-fn truth(cx: &PassContext<'_>, graph: GraphId, mut value: ValueId) -> Option<bool> {
+/// The number that a constant scalar is, through `Identity`.
+fn scalar(cx: &PassContext<'_>, graph: GraphId, mut value: ValueId) -> Option<f64> {
     const STEPS: usize = 16;
     for _ in 0..STEPS {
         if let Some(tensor) = constant_tensor(cx.model(), graph, value) {
             let scalar = tensor.rank() == 0;
-            return crate::support::constants::uniform_element(tensor).filter(|_| scalar).map(|number| number != 0.0);
+            return crate::support::constants::uniform_element(tensor).filter(|_| scalar);
         }
         let within = cx.graph(graph);
         let node = within.node(within.def_node(value)?);

@@ -168,8 +168,9 @@ impl<'m> Plan<'m> {
                 let callee = Callee { types: "Tin", parameter: slot as usize, functions: &["f"] };
                 return self.call(id, at, slot as usize, &callee, variable);
             }
-            "Case" | "StatelessCase" => {
-                return Err(refuse(node, "reads it in one of its branches, which gtt cannot freeze yet"));
+            "Case" | "StatelessCase" if slot > 0 => {
+                let callee = Callee { types: "Tin", parameter: slot as usize - 1, functions: &["branches"] };
+                return self.call(id, at, slot as usize, &callee, variable);
             }
             _ if writes(op) => return Err(refuse(node, WRITES)),
             _ => return Err(refuse(node, "uses it in a way that gtt does not know how to freeze")),
@@ -196,10 +197,11 @@ impl<'m> Plan<'m> {
         }
         let is_loop = types == "T";
         let mut found = Vec::new();
-        for &attr in functions {
-            let Some(Attr::Func(name)) = node.attr(attr) else {
-                return Err(refuse(node, "passes it to a function that is not known"));
-            };
+        let named = |attr: &&'static str| node.attr(attr).map_or(&[][..], Attr::funcs);
+        if functions.iter().any(|attr| named(attr).is_empty()) {
+            return Err(refuse(node, "passes it to a function that is not known"));
+        }
+        for (attr, name) in functions.iter().flat_map(|attr| named(attr).iter().map(move |name| (*attr, name))) {
             let library = self.library.get_or_insert_with(|| Library::of(self.model));
             let body = library.body(name).map_err(|what| refuse(node, &what))?;
             let graph = self.model.graph(body);

@@ -433,3 +433,36 @@ fn functions_that_get_a_variable_and_something_else_are_named() {
         "variable `w`: `loop` (While) passes it to `less`, which is used elsewhere, too, and not with a variable"
     );
 }
+
+#[test]
+fn branches_of_a_case_get_the_tensor_as_an_argument() {
+    let branch = |name: &str, op: &str| {
+        format!(
+            "function {{ signature {{ name: '{name}' input_arg {{ name: 'h' type: DT_RESOURCE }} input_arg {{ name: 'a' type: DT_FLOAT }} \
+             output_arg {{ name: 'b' type: DT_FLOAT }} is_stateful: true }} \
+             node_def {{ name: 'read' op: 'ReadVariableOp' input: 'h' attr {{ key: 'dtype' value {{ type: DT_FLOAT }} }} }} \
+             node_def {{ name: 'r' op: '{op}' input: 'a' input: 'read:value:0' attr {{ key: 'T' value {{ type: DT_FLOAT }} }} }} \
+             ret {{ key: 'b' value: 'r:z:0' }} }}"
+        )
+    };
+    let case = |branches: &str| {
+        with_w(&format!(
+            "node {{ name: 'n' op: 'Placeholder' attr {{ key: 'dtype' value {{ type: DT_INT32 }} }} }}
+             node {{ name: 'y' op: 'Case' input: 'n' input: 'w' input: 'x'
+                attr {{ key: 'Tin' value {{ list {{ type: DT_RESOURCE type: DT_FLOAT }} }} }}
+                attr {{ key: 'Tout' value {{ list {{ type: DT_FLOAT }} }} }} {branches} }}
+             library {{ {} {} }}",
+            branch("plus", "AddV2"),
+            branch("times", "Mul"),
+        ))
+    };
+    let both = "attr { key: 'branches' value { list { func { name: 'plus' } func { name: 'times' } func { name: 'plus' } } } }";
+    let mut model = declared(&case(both), &["y"]);
+    freeze(&mut model, &bundle()).unwrap();
+    let text = String::from_utf8(crate::encode_pbtxt(&model).unwrap().concat()).unwrap();
+    assert!(!text.contains("DT_RESOURCE") && !text.contains("ReadVariableOp"), "{text}");
+    assert!(text.contains("name: \"plus\"") && text.contains("name: \"times\""), "{text}");
+    let unknown = "attr { key: 'branches' value { list { func { name: 'plus' attr { key: 'a' value { i: 1 } } } } } }";
+    let error = refused(&case(unknown), &["y"], &bundle());
+    assert_eq!(error, "variable `w`: `y` (Case) passes it to a function that is not known");
+}

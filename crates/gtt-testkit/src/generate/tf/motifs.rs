@@ -240,9 +240,30 @@ fn padded(to: &mut Builder<'_>) {
     to.float_node("Conv2D", &[pad.value, filter.value], &attrs, &shape);
 }
 
-/// A call of a function that scales its operand and gives it back, too.
+/// Calls of a function that scales its operand and gives it back, too, and of the one of two whose number is given.
 fn call(to: &mut Builder<'_>) {
     let Some(x) = to.choose_float() else { return };
+    let name = scaling(to);
+    let lists = [("Tin", Attr::DTypes(vec![DType::F32])), ("Tout", Attr::DTypes(vec![DType::F32; 2]))];
+    let results: [(DType, &[usize]); 2] = [(DType::F32, &x.shape), (DType::F32, &x.shape)];
+    for _ in 0..1 + to.random.below(2) {
+        let count = 1 + to.random.below(2);
+        let op = to.random.pick(&["PartitionedCall", "StatefulPartitionedCall"]);
+        let attrs = [&lists[..], &[("f", Attr::Func(name.clone()))]].concat();
+        to.node(op, &[Some(x.value)], &attrs, &results[..count]);
+    }
+    if to.random.below(2) == 0 {
+        let branches = Attr::Funcs(vec![name, scaling(to)]);
+        let number = to.random.pick(&[-1i32, 0, 1, 7]);
+        let number = to.constant_as_given(Tensor::scalar(number));
+        let op = to.random.pick(&["Case", "StatelessCase"]);
+        let attrs = [&lists[..], &[("branches", branches)]].concat();
+        to.node(op, &[Some(number.value), Some(x.value)], &attrs, &results);
+    }
+}
+
+/// A new function that scales its operand, and gives that back, too.
+fn scaling(to: &mut Builder<'_>) -> Name {
     let name = to.fresh("function");
     let graph = to.model.add_graph(&name, None);
     let factor = to.random.floats(1, 0.5, 1.5);
@@ -265,15 +286,5 @@ fn call(to: &mut Builder<'_>) {
         opaque: None,
         kept: false,
     });
-    for _ in 0..1 + to.random.below(2) {
-        let attrs = [
-            ("Tin", Attr::DTypes(vec![DType::F32])),
-            ("Tout", Attr::DTypes(vec![DType::F32; 2])),
-            ("f", Attr::Func(name.clone())),
-        ];
-        let results: [(DType, &[usize]); 2] = [(DType::F32, &x.shape), (DType::F32, &x.shape)];
-        let count = 1 + to.random.below(2);
-        let op = to.random.pick(&["PartitionedCall", "StatefulPartitionedCall"]);
-        to.node(op, &[Some(x.value)], &attrs, &results[..count]);
-    }
+    name
 }
