@@ -263,6 +263,17 @@ pub(crate) struct Freeze {
     /// Tags of the meta graph of a SavedModel, with commas between (default: the only one, or `serve`)
     #[arg(long, value_name = "TAGS", help_heading = "Reading")]
     pub tags: Option<String>,
+    /// Run the model as it was, its variables fed from the checkpoint, and the frozen one, and compare their outputs before anything is
+    /// written
+    #[arg(long, help_heading = "Running")]
+    pub verify: bool,
+    /// Extents of an input for --verify (`image:1,224,224,3`, without the name for an only input) or of a symbol (`batch=1`)
+    #[arg(long = "input-shape", value_name = "SHAPE", help_heading = "Running")]
+    pub input_shapes: Vec<String>,
+    #[command(flatten)]
+    pub feeding: Feeding,
+    #[command(flatten)]
+    pub comparing: Comparing,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -173,3 +173,34 @@ fn errors_name_file_and_variable() {
     assert!(guessed.err.contains("the graph does not say what its outputs are"), "{}", guessed.err);
     snapshot("freeze_errors", &text);
 }
+
+#[test]
+fn a_frozen_model_is_proven_equal_to_the_model_with_its_variables() {
+    let out = Out::new();
+    let (frozen, graph) = (out.str("frozen.pb"), out.str("graph.pb"));
+    let ran = gtt(&["freeze", "mnist/unfrozen", "--verify", "-o", &frozen]).exits(0);
+    assert!(ran.out.contains("outputs equal on 2 sets"), "{}", ran.out);
+    assert!(ran.out.contains("its variables fed from the checkpoint"), "{}", ran.out);
+    // Functions that call each other, and what a graph trains with.
+    let shape = ["--verify", "--input-shape", "scores_words:3,5"];
+    let ran = gtt(&[&["freeze", "module/model", "--signature", "scores", "-o", &frozen], &shape[..]].concat()).exits(0);
+    assert!(ran.out.contains("outputs equal on 2 sets"), "{}", ran.out);
+    gtt(&["transform", "mnist/unfrozen", "-o", &graph, "--passes", ""]).exits(0);
+    let checkpoint = "mnist/unfrozen/variables/variables";
+    let of_graph =
+        ["freeze", "--graph", &graph, "--checkpoint", checkpoint, "--outputs", "softmax", "--verify", "--json"];
+    let report = gtt(&of_graph).exits(0).json();
+    assert_eq!(report["verification"]["verdict"], "equal", "{}", report["verification"]);
+}
+
+#[test]
+fn what_cannot_be_proven_is_not_written() {
+    let out = Out::new();
+    let folder = out.str("model");
+    let freeze = ["freeze", "module/model", "--signature", "serving_default", "--verify", "-o", &folder];
+    let ran = gtt(&freeze);
+    assert!(ran.code != 0 && !Path::new(&folder).exists(), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("not checked") && ran.err.contains("nothing was written"), "{}{}", ran.out, ran.err);
+    gtt(&[&freeze[..], &["--allow-unchecked"]].concat()).exits(0);
+    assert!(Path::new(&folder).exists());
+}

@@ -382,7 +382,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             Some(Idiom::Gelu) => return functions::gelu_factor(self.builder, call),
             None => {}
         }
-        if let Some(results) = self.structure(call) {
+        if let Some(results) = self.structure(call).or_else(|| self.variable(call)) {
             return results;
         }
         let Some(entry) = table::find(&node.op.name) else { return decline(table::unknown(&node.op.name)) };

@@ -37,10 +37,12 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 mod value;
+mod variables;
 
 use gtt_ir::{Model, Name, Tensor, Type};
 use gtt_ops::eval::{Evaluator, Exact};
 pub use notes::{OpState, State, op_states};
+use rustc_hash::FxHashMap;
 
 /// Lowest ONNX operator set that can be lowered to.
 pub const MIN_OPSET: i64 = 13;
@@ -58,13 +60,22 @@ pub struct LowerOptions {
     pub input_types: Vec<(Name, Type)>,
     /// Inputs that are made constants, by port name: a `learning_phase` of false, for instance. They are no inputs of the result.
     pub fixed: Vec<(Name, Tensor)>,
+    /// What variables hold, by the names of their nodes in the main graph: reads of these are lowered. Writes are not, and nothing is
+    /// said of when a read happens.
+    pub variables: FxHashMap<Name, Tensor>,
     /// Constants of at most this many bytes are transposed by copying; larger ones by a `Transpose` node.
     pub transpose_limit: usize,
 }
 
 impl Default for LowerOptions {
     fn default() -> Self {
-        Self { opset: DEFAULT_OPSET, input_types: Vec::new(), fixed: Vec::new(), transpose_limit: 64 << 20 }
+        Self {
+            opset: DEFAULT_OPSET,
+            input_types: Vec::new(),
+            fixed: Vec::new(),
+            variables: FxHashMap::default(),
+            transpose_limit: 64 << 20,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub use checkpoint::Checkpoint;
 pub use detect::{Format, detect};
 pub use envelope::{Container, Versions, container, function_names, signatures, variables, versions};
 pub use error::{Error, ErrorKind};
-pub use freeze::{FrozenVariable, VariableKeys, check_frozen, freeze_variables, needed_variables};
+pub use freeze::{FrozenVariable, VariableKeys, check_frozen, freeze_variables, needed_variables, variable_name};
 pub use interface::set_interface;
 pub use likely::{LikelyInterface, likely_interface};
 pub use read::{

@@ -15,6 +15,7 @@ use gtt_ir::{Dialect, Model, Name, Tensor, Type};
 use gtt_lower::LowerOptions;
 use gtt_ops::infer::Types;
 use gtt_rewrite::Numerics;
+use rustc_hash::FxHashMap;
 
 use crate::{Error, ErrorKind, Optimized, Source};
 
@@ -128,6 +129,8 @@ enum Side {
     File(ModelFile),
     /// A TensorFlow graph, lowered anew for every shape of the inputs.
     Lowered(Box<Model>),
+    /// The same of a model whose variables hold these tensors.
+    WithVariables(Box<Model>, FxHashMap<Name, Tensor>),
 }
 
 impl Checker {
@@ -144,6 +147,17 @@ impl Checker {
             _ => side(&reference.model)?,
         };
         Ok(Self { engine: Tract, reference, feeds, outputs, options: options.clone() })
+    }
+
+    /// The same for a TensorFlow model whose variables hold tensors, by the names of their nodes.
+    pub(crate) fn with_variables(
+        reference: &Model,
+        variables: &FxHashMap<Name, Tensor>,
+        options: &VerifyOptions,
+    ) -> Result<Self, Error> {
+        let feeds = make_feeds(reference, options)?;
+        let reference = Side::WithVariables(Box::new(reference.clone()), variables.clone());
+        Ok(Self { engine: Tract, reference, feeds, outputs: None, options: options.clone() })
     }
 
     /// Compares a model with the reference. It must have the same inputs and outputs. If `numerics` is lossy and the options give
@@ -269,9 +283,13 @@ impl Side {
     fn file(&self, feeds: &Feeds, bound: &[(Name, Tensor)]) -> Result<ModelFile, Vec<String>> {
         match self {
             Side::File(file) => Ok(file.clone()),
-            Side::Lowered(model) => {
+            Side::Lowered(model) | Side::WithVariables(model, _) => {
                 let input_types = feeds.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.ty())).collect();
-                let options = LowerOptions { input_types, fixed: bound.to_vec(), ..LowerOptions::default() };
+                let variables = match self {
+                    Side::WithVariables(_, variables) => variables.clone(),
+                    _ => FxHashMap::default(),
+                };
+                let options = LowerOptions { input_types, fixed: bound.to_vec(), variables, ..LowerOptions::default() };
                 let lowered = gtt_lower::lower(model, &options)
                     .map_err(|refusal| refusal.reasons.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 onnx_file(&lowered).map_err(|error| vec![error.to_string()])

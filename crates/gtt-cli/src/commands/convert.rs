@@ -45,7 +45,7 @@ pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
     }
     let optimized = source.convert(convert)?;
     let (verification, bench) = if args.verify {
-        let options = verify_options(&args.proving.feeding, &args.interface, Some(args.proving.comparing));
+        let options = verify_options(&args.proving.feeding, &args.interface.input_shapes, Some(args.proving.comparing));
         examine(args.proving.no_bench, &Checker::new(optimized.original(), &options)?, &optimized, &progress)?
     } else {
         (None, None)

@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::bail;
-use gtt::{Format, Freeze, Frozen, Saved};
+use gtt::{Format, Freeze, Frozen, Saved, Verdict, Verification};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::{self, Global};
-use crate::commands::transform::check_output;
+use crate::commands::report;
+use crate::commands::transform::{check_output, outcome, say_outcome, verify_options};
 use crate::flags::names;
 use crate::output::{self, BOLD, Progress, bytes, change, count, styled};
 
@@ -21,6 +22,7 @@ struct Report<'a> {
     #[serde(flatten)]
     report: &'a gtt::FreezeReport,
     bytes_before: u64,
+    verification: Option<&'a Verification>,
     output: Option<&'a Path>,
     written: Option<Saved>,
 }
@@ -35,8 +37,17 @@ pub(crate) fn run(global: Global, args: &args::Freeze) -> anyhow::Result<Outcome
     for note in frozen.source().notes() {
         output::note(global, note);
     }
+    let verification = match args.verify {
+        true => {
+            progress.say("running both models");
+            let options = verify_options(&args.feeding, &args.input_shapes, Some(args.comparing));
+            Some(frozen.check(&options)?)
+        }
+        false => None,
+    };
+    let outcome = outcome(args.comparing, verification.as_ref());
     let mut written = None;
-    if let Some(output) = &args.output {
+    if let Some(output) = args.output.as_ref().filter(|_| outcome == Outcome::Ok) {
         progress.say("writing");
         written = Some(frozen.save(output)?);
     }
@@ -49,6 +60,7 @@ pub(crate) fn run(global: Global, args: &args::Freeze) -> anyhow::Result<Outcome
         format: frozen.source().format(),
         report: frozen.report(),
         bytes_before: frozen.source().stored_bytes(),
+        verification: verification.as_ref(),
         output: args.output.as_deref(),
         written,
     };
@@ -57,7 +69,8 @@ pub(crate) fn run(global: Global, args: &args::Freeze) -> anyhow::Result<Outcome
     } else if !global.quiet {
         output::emit(&text(&report))?;
     }
-    Ok(Outcome::Ok)
+    say_outcome(outcome, args.output.is_some() && report.written.is_none());
+    Ok(outcome)
 }
 
 fn freeze(args: &args::Freeze) -> Freeze {
@@ -75,7 +88,7 @@ fn freeze(args: &args::Freeze) -> Freeze {
     if let Some(tags) = list(&args.tags) {
         freeze = freeze.tags(tags);
     }
-    freeze.signatures(&args.signature)
+    freeze.keep_original(args.verify).signatures(&args.signature)
 }
 
 fn warn_of_tables(frozen: &Frozen) {
@@ -103,6 +116,13 @@ fn text(report: &Report<'_>) -> String {
             writeln!(text, "variables  {} are constants now ({}){from}", count(variables.len() as u64), bytes(size));
     }
     let _ = writeln!(text, "nodes      {} → {}  {}", count(before), count(after), change(before, after));
+    if let Some(verification) = report.verification {
+        text.push_str(&report::verdict(verification));
+        if !variables.is_empty() && verification.verdict == Verdict::Equal {
+            text.push_str("          against the model as it was, calls included, its variables fed from the checkpoint; that each variable got the\n");
+            text.push_str("          right tensor of it is not part of the proof: --json lists them\n");
+        }
+    }
     match (report.output, &report.written) {
         (Some(output), Some(saved)) => {
             let (path, size) = (output.display(), bytes(saved.bytes));

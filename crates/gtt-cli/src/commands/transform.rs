@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use gtt::{BenchReport, Checker, Event, Optimized, Source, Tolerance, Verdict, Verification};
 
 use crate::Outcome;
-use crate::args::{Comparing, ExternalData, Feeding, Global, Interface, Transform};
+use crate::args::{Comparing, ExternalData, Feeding, Global, Transform};
 use crate::commands::{self, report};
 use crate::output::{self, Progress};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let checker = match args.verify || args.verify_each {
         true => Some(Checker::new(
             &source,
-            &verify_options(&args.proving.feeding, &args.interface, Some(args.proving.comparing)),
+            &verify_options(&args.proving.feeding, &args.interface.input_shapes, Some(args.proving.comparing)),
         )?),
         false => None,
     };
@@ -141,26 +141,30 @@ fn optimize(
 
 /// What is left to say on stderr, and the exit code.
 pub(crate) fn finish(force: bool, verified_each: bool, run: &Run<'_>, outcome: Outcome) -> anyhow::Result<Outcome> {
-    let unwritten = if run.output.is_some() && run.written.is_none() { "; nothing was written" } else { "" };
+    if outcome == Outcome::Different && force {
+        output::warn("the outputs differ; written all the same (--force)");
+        return Ok(outcome);
+    }
+    say_outcome(outcome, run.output.is_some() && run.written.is_none());
+    if outcome == Outcome::Different && run.first_changed.is_none() && !verified_each {
+        output::stderr(&format!("{}: --verify-each names the pass\n", output::styled(output::GOOD, "hint")));
+    }
+    Ok(outcome)
+}
+
+/// Says on stderr that a result is not proven equal, and whether it was not written for that.
+pub(crate) fn say_outcome(outcome: Outcome, is_unwritten: bool) {
+    let unwritten = if is_unwritten { "; nothing was written" } else { "" };
+    let error = |what: &str| output::stderr(&format!("{}: {what}{unwritten}\n", output::styled(output::BAD, "error")));
     match outcome {
-        Outcome::Different if force => output::warn("the outputs differ; written all the same (--force)"),
-        Outcome::Different => {
-            output::stderr(&format!("{}: the outputs differ{unwritten}\n", output::styled(output::BAD, "error")));
-            if run.first_changed.is_none() && !verified_each {
-                output::stderr(&format!("{}: --verify-each names the pass\n", output::styled(output::GOOD, "hint")));
-            }
-        }
+        Outcome::Different => error("the outputs differ"),
         Outcome::NotChecked => {
-            output::stderr(&format!(
-                "{}: equality could not be proven{unwritten}\n",
-                output::styled(output::BAD, "error")
-            ));
+            error("equality could not be proven");
             let hint = "--allow-unchecked goes on without proof";
             output::stderr(&format!("{}: {hint}\n", output::styled(output::GOOD, "hint")));
         }
         Outcome::Ok => {}
     }
-    Ok(outcome)
 }
 
 pub(crate) fn outcome(comparing: Comparing, verification: Option<&Verification>) -> Outcome {
@@ -197,11 +201,11 @@ pub(crate) fn examine(
 /// How models are run and compared, as the arguments ask for.
 pub(crate) fn verify_options(
     feeding: &Feeding,
-    interface: &Interface,
+    input_shapes: &[String],
     comparing: Option<Comparing>,
 ) -> gtt::VerifyOptions {
     let mut options = gtt::VerifyOptions::new().sets(feeding.sets as usize).seed(feeding.seed);
-    for shape in &interface.input_shapes {
+    for shape in input_shapes {
         options = options.input_shape(shape);
     }
     for path in &feeding.data {

@@ -12,7 +12,7 @@ pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
     let a = commands::load(global, &loader, &args.a)?;
     let b = commands::load(global, &loader, &args.b)?;
     // Two files promise nothing about each other: rounding apart, the values must be the same, unless told otherwise.
-    let options = verify_options(&args.feeding, &args.interface, Some(args.comparing));
+    let options = verify_options(&args.feeding, &args.interface.input_shapes, Some(args.comparing));
     let progress = Progress::start(global, "running both models");
     let verification = Checker::new(&a, &options)?.check(b.model(), Numerics::Exact)?;
     drop(progress);

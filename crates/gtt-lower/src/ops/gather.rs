@@ -13,6 +13,7 @@ pub(crate) fn gather(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let held = builder.held(x).clone();
     let at = match call.op() {
         "Gather" => 0,
+        "ResourceGather" => call.int("batch_dims", Some(0))?,
         _ => match call.const_ints(builder, 2, "the axis")?.as_slice() {
             &[at] => at,
             _ => return decline("more than one axis"),

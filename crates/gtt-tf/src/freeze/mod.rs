@@ -30,7 +30,7 @@ pub use keys::VariableKeys;
 use crate::{Checkpoint, Error};
 
 /// A variable that became a constant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FrozenVariable {
     /// Its name.
     pub name: Name,
@@ -42,6 +42,8 @@ pub struct FrozenVariable {
     pub shape: Vec<usize>,
     /// Size of its elements in bytes.
     pub bytes: u64,
+    /// What it holds, shared with the checkpoint's mapped file.
+    pub tensor: Tensor,
 }
 
 /// Replaces the variables that outputs and kept nodes of the main graph depend on by constants, and erases what they do not need:
@@ -84,6 +86,7 @@ pub fn freeze_variables(
             dtype: tensor.dtype(),
             shape: tensor.shape().to_vec(),
             bytes: tensor.byte_len() as u64,
+            tensor: tensor.clone(),
         });
         tensors.insert(name, tensor);
     }
@@ -127,6 +130,11 @@ fn refuse_held_in_functions(model: &Model) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The variable that a node holds, by its name; `None` for other nodes. Two nodes may hold one variable.
+pub fn variable_name(node: &gtt_ir::Node) -> Option<Name> {
+    variable::is_variable(node).then(|| variable::name(node))
 }
 
 /// The names of variables that outputs of the main graph depend on.

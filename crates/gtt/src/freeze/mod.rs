@@ -4,8 +4,9 @@ mod names;
 
 use std::path::{Path, PathBuf};
 
-use gtt_ir::{Dialect, Model, traverse};
+use gtt_ir::{Dialect, Model, Name, Tensor, traverse};
 use gtt_rewrite::{Pipeline, Runner};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::format::{Found, probe};
@@ -28,6 +29,7 @@ use crate::{Error, ErrorKind, Format, SaveOptions, Saved};
 pub struct Freeze {
     loader: Loader,
     checkpoint: Option<PathBuf>,
+    keep_original: bool,
 }
 
 impl Freeze {
@@ -67,6 +69,12 @@ impl Freeze {
         self
     }
 
+    /// Keeps the model as it was beside the result, so that [`Frozen::check`] can compare the two. The weights are shared.
+    pub fn keep_original(mut self, keep: bool) -> Self {
+        self.keep_original = keep;
+        self
+    }
+
     /// Freezes the model at a path: a SavedModel, or a GraphDef or `model.ckpt.meta` with a checkpoint.
     ///
     /// Weights are not copied: constants are slices of the checkpoint's mapped files.
@@ -87,6 +95,7 @@ impl Freeze {
         gtt_tf::mark_frozen(&mut model);
         let mut source = Source::read_from(root.clone(), model, format);
         self.declare(&mut source)?;
+        let original = self.keep_original.then(|| source.model.clone());
         let known = names::all(&source.model);
         run(&mut source.model, "strip_unused_nodes inline_functions strip_unused_nodes")?;
         names::shorten(&mut source.model, &known);
@@ -106,7 +115,8 @@ impl Freeze {
             nodes_after: crate::nodes(&source.model).len(),
             uninitialized: uninitialized(&source.model),
         };
-        Ok(Frozen { source, report })
+        let original = original.map(|model| Original::of(model, &variables));
+        Ok(Frozen { source, report, original })
     }
 
     fn read(&self, root: &Path) -> Result<(Model, Format), Error> {
@@ -247,6 +257,25 @@ pub struct FreezeReport {
 pub struct Frozen {
     source: Source,
     report: FreezeReport,
+    original: Option<Original>,
+}
+
+/// A model as it was before it was frozen.
+#[derive(Clone, Debug)]
+struct Original {
+    model: Model,
+    /// What variables hold, by the names of their nodes.
+    variables: FxHashMap<Name, Tensor>,
+}
+
+impl Original {
+    fn of(model: Model, frozen: &[gtt_tf::FrozenVariable]) -> Self {
+        let tensors: FxHashMap<&Name, &Tensor> =
+            frozen.iter().map(|variable| (&variable.name, &variable.tensor)).collect();
+        let held = |node: &gtt_ir::Node| Some((*tensors.get(&gtt_tf::variable_name(node)?)?).clone());
+        let variables = model.main().nodes().filter_map(|(_, node)| Some((node.name.clone(), held(node)?))).collect();
+        Self { model, variables }
+    }
 }
 
 impl Frozen {
@@ -263,6 +292,20 @@ impl Frozen {
     /// What was done.
     pub fn report(&self) -> &FreezeReport {
         &self.report
+    }
+
+    /// Runs the model as it was, function calls and all, with its variables fed from the checkpoint, and the frozen one, and says what came
+    /// out. So what is proven is that nothing but the variables' reads changed; that each variable got the right tensor of the
+    /// checkpoint is not ([`FreezeReport::variables`] lists them), as both sides get the same.
+    ///
+    /// A model without variables is compared with what is left of it. [`ErrorKind::NotChecked`] unless [`Freeze::keep_original`] was asked for.
+    #[cfg(feature = "tract")]
+    pub fn check(&self, options: &crate::VerifyOptions) -> Result<crate::Verification, Error> {
+        let Some(original) = &self.original else {
+            return Err(Error::new(ErrorKind::NotChecked, "the model as it was is not there to be compared with"));
+        };
+        let checker = crate::Checker::with_variables(&original.model, &original.variables, options)?;
+        checker.check(&self.source.model, gtt_rewrite::Numerics::Exact)
     }
 
     /// Writes the model in one step: a GraphDef when the path ends in `.pb` or `.pbtxt`, else a SavedModel, which is a folder: with the
@@ -307,5 +350,32 @@ impl Source {
             guessed: false,
             awaited: Vec::new(),
         }
+    }
+}
+
+#[cfg(all(test, feature = "tract"))]
+mod tests {
+    use gtt_engine::Verdict;
+
+    use super::{Freeze, Tensor};
+
+    const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mnist/unfrozen");
+
+    #[test]
+    fn the_check_of_a_frozen_model_tells_another_weight() {
+        let options = crate::VerifyOptions::new();
+        let mut frozen = Freeze::new().keep_original(true).run(MODEL).unwrap();
+        assert_eq!(frozen.check(&options).unwrap().verdict, Verdict::Equal);
+        let model = &mut frozen.source.model;
+        let is_bias = |tensor: &Tensor| tensor.rank() == 1 && tensor.len() == 10;
+        let (bias, _, constant) = model.main().constants().find(|(.., found)| is_bias(&found.tensor)).unwrap();
+        let mut constant = constant.clone();
+        let mut elements = constant.tensor.to_vec::<f32>().unwrap();
+        elements[3] += 0.5;
+        constant.tensor = Tensor::vector(&elements);
+        let main = model.main_id();
+        model.edit(main).set_constant(bias, constant);
+        assert_eq!(frozen.check(&options).unwrap().verdict, Verdict::Different);
+        assert!(Freeze::new().run(MODEL).unwrap().check(&options).is_err());
     }
 }

@@ -1,113 +1,16 @@
-//! Copying the body of a TensorFlow function into the graph that calls it.
-//!
-//! A call runs when all its operands and control inputs are there; everything in the body that has an effect runs, and who waits for
-//! the call waits for all of that. So what the body starts with waits for the control inputs of the call, who waited for the call
-//! waits for its effects and results, and a result is only handed on together with effects that it does not need itself.
+//! The copy of a body, made step by step: constants, nodes, what they read and wait for, and what readers of the call get.
 
 use bytes::Bytes;
 use gtt_ir::{
-    Attr, Attrs, ConstMeta, Constant, DType, Graph, GraphId, Model, Name, Node, NodeId, NodeSpec, Op, Site, Type, Use,
+    Attr, Attrs, ConstMeta, Constant, Graph, GraphId, Model, Name, Node, NodeId, NodeSpec, Op, Site, Type, Use,
     ValueId, traverse,
 };
-use gtt_ops::Effects;
-use gtt_rewrite::{Decline, PassContext, is_fed, require};
+use gtt_rewrite::PassContext;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use super::frames::Frames;
-use super::liveness::Liveness;
-
-/// A call: the body, and what its operands and attributes are.
-#[derive(Clone, Debug)]
-pub(crate) struct TfCall {
-    pub(crate) body: GraphId,
-    pub(crate) operands: Vec<ValueId>,
-    /// What attributes of the body may refer to.
-    pub(crate) attrs: Attrs,
-    /// Nodes of the body are on the device of the call.
-    pub(crate) one_device: bool,
-}
-
-/// What is known of a graph while calls in it are replaced.
-#[derive(Default)]
-pub(crate) struct TfInlining {
-    names: FxHashMap<GraphId, FxHashSet<Name>>,
-    /// Constants of a body that were copied to a graph: calls share them.
-    constants: FxHashMap<(GraphId, GraphId), FxHashMap<ValueId, ValueId>>,
-    control_flow: FxHashMap<GraphId, Option<(Frames, Liveness)>>,
-}
-
-/// Ops that only read state, or only say where it is: nobody can see whether they ran.
-const READS: &[&str] =
-    &["ReadVariableOp", "VarHandleOp", "VarIsInitializedOp", "Variable", "VariableV2", "_Arg", "_Retval"];
-
-fn has_effect(node: &Node) -> bool {
-    let info = gtt_ops::info(&node.op);
-    (info.effects == Effects::Stateful || !info.known) && !READS.contains(&node.op.name.as_str())
-}
-
-impl TfInlining {
-    /// The call may be replaced by the body.
-    pub(crate) fn check(
-        &mut self,
-        cx: &PassContext<'_>,
-        graph_id: GraphId,
-        id: NodeId,
-        call: &TfCall,
-    ) -> Result<(), Decline> {
-        let (graph, body) = (cx.graph(graph_id), cx.graph(call.body));
-        let node = graph.node(id);
-        let fits = call.operands.len() == body.inputs().len() && node.outputs.len() <= body.outputs().len();
-        require!(fits, "the call has other operands or results than the function");
-        let fed = |value: ValueId| is_fed(graph, value);
-        require!(!node.results().any(fed), "a result of the call is fed from outside");
-        let refers = |(_, node): (NodeId, &Node)| {
-            node.attrs.iter().any(|entry| matches!(&entry.value, Attr::Ref(name) if call.attrs.get(name).is_none()))
-        };
-        require!(!body.nodes().any(refers), "the body needs an attribute that the call does not give");
-        let loose = body.nodes().any(|(_, node)| has_effect(node));
-        let typed = |slot: usize| {
-            let unread = node.output(slot).is_none_or(|value| graph.value(value).is_unused());
-            unread || result_dtype(node, body, slot).is_some()
-        };
-        require!(!loose || (0..node.outputs.len()).all(typed), "the types of the results are unknown");
-        let entry = self.control_flow.entry(graph_id).or_insert_with(|| {
-            let branches = graph.nodes().any(|(_, node)| gtt_ops::info(&node.op).effects == Effects::ControlFlow);
-            branches.then(|| (Frames::of(cx.model(), graph), Liveness::of(cx.model(), graph)))
-        });
-        if let Some((frames, liveness)) = entry {
-            // Newcomers came from calls that always run.
-            let site = Site::Node(id);
-            require!(
-                !frames.contains(id) || !frames.is_known(id),
-                "the call lies in a branch or loop of v1 control flow"
-            );
-            require!(liveness.site(site) == Liveness::ALWAYS, "the call lies in a branch or loop of v1 control flow");
-        }
-        Ok(())
-    }
-
-    /// Replaces a call by the body; says how many nodes came.
-    pub(crate) fn inline(&mut self, cx: &mut PassContext<'_>, graph: GraphId, id: NodeId, call: &TfCall) -> usize {
-        let names = self.names.entry(graph).or_insert_with(|| names_of(cx.graph(graph)));
-        let shared = self.constants.entry((call.body, graph)).or_default();
-        shared.retain(|_, copy| cx.graph(graph).get_value(*copy).is_some());
-        let name = cx.graph(graph).node(id).name.clone();
-        let (values, nodes) = (FxHashMap::default(), FxHashMap::default());
-        let branches =
-            cx.graph(call.body).nodes().any(|(_, node)| gtt_ops::info(&node.op).effects == Effects::ControlFlow);
-        let mut copy = Copy { cx, graph, id, call, name, names, values, nodes, order: Vec::new() };
-        copy.constants(shared);
-        copy.nodes();
-        copy.connect();
-        copy.hand_on();
-        let count = copy.order.len();
-        if branches {
-            self.control_flow.remove(&graph);
-        }
-        count
-    }
-}
+use super::region::Gate;
+use super::{TfCall, free_name, has_effect, result_dtype};
 
 /// A `Const` node of the body that takes its element type from the call is a constant of the copy, if it waits for nothing.
 fn constant_of(spec: &NodeSpec, node: &Node) -> Option<Constant> {
@@ -127,20 +30,22 @@ fn constant_of(spec: &NodeSpec, node: &Node) -> Option<Constant> {
     Some(constant)
 }
 
-/// The element type of a result of a call.
-fn result_dtype(call: &Node, body: &Graph, slot: usize) -> Option<DType> {
-    match call.attr("Tout") {
-        Some(Attr::DTypes(list)) => list.get(slot).copied(),
-        _ => body.value(body.outputs().get(slot)?.value).ty.dtype(),
+/// A constant as a node that waits for another one.
+fn constant_node(name: Name, constant: Constant, waits_for: Site) -> NodeSpec {
+    let ty = constant.tensor.ty();
+    let mut spec = NodeSpec::new(Op::tf("Const"), name.clone()).rank(constant.rank).output(name, ty);
+    spec.attrs.set("dtype", Attr::DType(constant.tensor.dtype()));
+    spec.attrs.set("value", Attr::Tensor(constant.tensor));
+    if let Some(meta) = constant.meta {
+        meta.attrs.iter().for_each(|entry| spec.attrs.set(&entry.name, entry.value.clone()));
+        spec.meta = Some(Box::new(meta.node));
     }
+    spec.control = [waits_for].into_iter().collect();
+    spec
 }
 
-fn names_of(graph: &Graph) -> FxHashSet<Name> {
-    let nodes = graph.nodes().map(|(_, node)| node.name.clone());
-    nodes.chain(graph.values().map(|(_, value)| value.name.clone())).collect()
-}
-
-struct Copy<'c, 'a, 'i> {
+/// A copy of a body in the making.
+pub(super) struct Copy<'c, 'a, 'i> {
     cx: &'c mut PassContext<'a>,
     graph: GraphId,
     id: NodeId,
@@ -151,28 +56,41 @@ struct Copy<'c, 'a, 'i> {
     values: FxHashMap<ValueId, ValueId>,
     nodes: FxHashMap<NodeId, NodeId>,
     /// Nodes of the body in execution order.
-    order: Vec<NodeId>,
+    pub(super) order: Vec<NodeId>,
+    /// What everything that reads nothing of the copy waits for, if the call lies in a branch or loop of v1 control flow.
+    gate: Option<Gate>,
 }
 
-impl Copy<'_, '_, '_> {
+impl<'c, 'a, 'i> Copy<'c, 'a, 'i> {
+    pub(super) fn new(
+        cx: &'c mut PassContext<'a>,
+        graph: GraphId,
+        id: NodeId,
+        call: &'i TfCall,
+        names: &'i mut FxHashSet<Name>,
+        gate: Option<Gate>,
+    ) -> Self {
+        let name = cx.graph(graph).node(id).name.clone();
+        let (values, nodes) = (FxHashMap::default(), FxHashMap::default());
+        Self { cx, graph, id, call, name, names, values, nodes, order: Vec::new(), gate }
+    }
+
+    /// The nodes that were made of the body's.
+    pub(super) fn copies(&self) -> Vec<NodeId> {
+        self.nodes.values().copied().collect()
+    }
+
     fn model(&self) -> &Model {
         self.cx.model()
     }
 
     /// `call/name`, with a number if that is taken.
     fn free_name(&mut self, name: &str) -> Name {
-        let wanted = format!("{}/{name}", self.name);
-        let mut free = Name::from(wanted.clone());
-        let mut number = 0;
-        while !self.names.insert(free.clone()) {
-            number += 1;
-            free = Name::from(format!("{wanted}_{number}"));
-        }
-        free
+        free_name(self.names, &self.name, name)
     }
 
     /// Constants that something in the body reads or returns.
-    fn constants(&mut self, shared: &mut FxHashMap<ValueId, ValueId>) {
+    pub(super) fn constants(&mut self, shared: &mut FxHashMap<ValueId, ValueId>) {
         let body = self.call.body;
         let rank = self.cx.graph(self.graph).node(self.id).rank;
         let found: Vec<(ValueId, Name, Constant)> = self
@@ -183,7 +101,8 @@ impl Copy<'_, '_, '_> {
             .map(|(id, value, constant)| (id, value.name.clone(), constant.clone()))
             .collect();
         for (id, name, mut constant) in found {
-            if let Some(&copy) = shared.get(&id) {
+            let in_frame = self.gate.is_some_and(|gate| gate.in_frame);
+            if let Some(&copy) = shared.get(&id).filter(|_| !in_frame) {
                 self.values.insert(id, copy);
                 continue;
             }
@@ -192,14 +111,24 @@ impl Copy<'_, '_, '_> {
                 meta.attrs = self.attributes(&meta.attrs.clone());
             }
             let name = self.free_name(&name);
-            let copy = self.cx.edit(self.graph).add_constant(name, constant);
-            shared.insert(id, copy);
+            let copy = match self.gate {
+                // In a loop a constant is a node of the loop's frame, which runs in each iteration.
+                Some(gate) if gate.in_frame => {
+                    let node = self.cx.edit(self.graph).add_node(constant_node(name, constant, gate.site));
+                    self.cx.edit(self.graph).result(node, 0)
+                }
+                _ => {
+                    let copy = self.cx.edit(self.graph).add_constant(name, constant);
+                    shared.insert(id, copy);
+                    copy
+                }
+            };
             self.values.insert(id, copy);
         }
     }
 
     /// The nodes, without what they read.
-    fn nodes(&mut self) {
+    pub(super) fn nodes(&mut self) {
         let body = self.call.body;
         for (port, &operand) in self.cx.graph(body).inputs().iter().zip(&self.call.operands) {
             self.values.insert(port.value, operand);
@@ -222,7 +151,9 @@ impl Copy<'_, '_, '_> {
                 .filter_map(|(slot, value)| Some((slot, (*value)?)))
                 .map(|(slot, value)| (slot, value, self.cx.graph(body).value(value).ty.clone()))
                 .collect();
-            if let (Some(constant), [(_, value, _)]) = (constant_of(&spec, &node), &types[..]) {
+            let in_frame = self.gate.is_some_and(|gate| gate.in_frame);
+            let constant = constant_of(&spec, &node).filter(|_| !in_frame);
+            if let (Some(constant), [(_, value, _)]) = (constant, &types[..]) {
                 let copy = self.cx.edit(self.graph).add_constant(spec.name, constant);
                 self.values.insert(*value, copy);
                 continue;
@@ -241,9 +172,12 @@ impl Copy<'_, '_, '_> {
     }
 
     /// What the nodes read and wait for.
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         let body = self.call.body;
-        let waits: SmallVec<[Site; 4]> = self.cx.graph(self.graph).node(self.id).control.iter().copied().collect();
+        let waits: SmallVec<[Site; 4]> = match self.gate {
+            Some(gate) => SmallVec::from_iter([gate.site]),
+            None => self.cx.graph(self.graph).node(self.id).control.iter().copied().collect(),
+        };
         let own = |graph: &Graph, node: &Node| {
             node.operands().any(|value| graph.def_node(value).is_some())
                 || node.control.iter().any(|site| matches!(site, Site::Node(_)))
@@ -288,7 +222,7 @@ impl Copy<'_, '_, '_> {
     }
 
     /// Lets readers of the call read the body's results, and those who waited for it wait for its effects.
-    fn hand_on(&mut self) {
+    pub(super) fn hand_on(&mut self) {
         let body = self.cx.graph(self.call.body);
         let effects: Vec<NodeId> =
             self.order.iter().copied().filter(|&id| has_effect(body.node(id)) || body.kept().contains(&id)).collect();
@@ -304,7 +238,10 @@ impl Copy<'_, '_, '_> {
                 continue;
             }
             let value = self.values[&returned[slot]];
-            let loose = self.loose(&effects, returned[slot]);
+            let mut loose = self.loose(&effects, returned[slot]);
+            // What the body only hands through is there whether the call runs or not.
+            let is_through = self.cx.graph(self.call.body).def_node(returned[slot]).is_none();
+            loose.extend(self.gate.filter(|_| is_through).map(|gate| gate.site));
             let value = if loose.is_empty() { value } else { self.together(result, slot, value, loose) };
             self.cx.edit(self.graph).replace_uses(result, value);
         }
@@ -361,6 +298,7 @@ impl Copy<'_, '_, '_> {
         let values = returned.iter().map(|value| self.values[value]);
         sites.extend(values.filter_map(|value| graph.def_node(value)).map(Site::Node));
         sites.extend(node.control.iter().copied());
+        sites.extend(self.gate.map(|gate| gate.site));
         sites.sort_unstable();
         sites.dedup();
         let site = match (&sites[..], kept) {
