@@ -128,7 +128,8 @@ fn text(report: &Report<'_>) -> String {
             let (path, size) = (output.display(), bytes(saved.bytes));
             let _ = writeln!(text, "\n{}  {path} ({}, {size})", styled(BOLD, "written"), saved.format);
         }
-        _ => {
+        (Some(_), None) => {}
+        (None, _) => {
             let _ = writeln!(text, "\n{}   nothing was written: no -o was given", styled(BOLD, "dry run"));
         }
     }
