@@ -59,7 +59,7 @@ impl Elem {
 }
 
 /// Elements of an integer scalar or vector.
-pub(crate) type Elems = SmallVec<[Elem; 4]>;
+pub(crate) type Elems = SmallVec<[Elem; 1]>;
 
 /// What is known of a tensor array (TensorFlow's v1 loops pass it on as a "flow") or a list of tensors (v2).
 #[derive(Clone, Copy, Debug)]

@@ -15,6 +15,9 @@ use crate::value::{Array, Elem, Elems, Form, Held, Val, Why, declared, decline, 
 /// Integer tensors up to this length are followed element by element.
 const MAX_ELEMS: usize = 64;
 
+/// Lowered values in one piece of memory.
+const PIECE: usize = 256;
+
 /// An operand, the order of its dimensions, and the shape after that.
 type Reordered = (Val, Vec<usize>, Option<Vec<i64>>);
 
@@ -23,7 +26,8 @@ pub(crate) struct Builder<'a> {
     model: Model,
     /// The graph that nodes are added to: the main graph, or a body under construction.
     current: GraphId,
-    held: Vec<Held>,
+    /// In pieces of [`PIECE`]: they are large, and as many as nodes, so that one list would hold much room while it grows.
+    held: Vec<Vec<Held>>,
     /// Names of values, each with how many were derived from it.
     taken: FxHashMap<Name, u32>,
     /// Operands that exist in another order, under another shape.
@@ -128,16 +132,16 @@ impl<'a> Builder<'a> {
     }
 
     pub(crate) fn held(&self, val: Val) -> &Held {
-        &self.held[val.0 as usize]
+        &self.held[val.0 as usize / PIECE][val.0 as usize % PIECE]
     }
 
     fn held_mut(&mut self, val: Val) -> &mut Held {
-        &mut self.held[val.0 as usize]
+        &mut self.held[val.0 as usize / PIECE][val.0 as usize % PIECE]
     }
 
     /// Number of lowered values so far.
     pub(crate) fn held_count(&self) -> usize {
-        self.held.len()
+        self.held.last().map_or(0, |piece| (self.held.len() - 1) * PIECE + piece.len())
     }
 
     fn edit(&mut self) -> gtt_ir::Editor<'_> {
@@ -211,8 +215,14 @@ impl<'a> Builder<'a> {
     }
 
     fn push(&mut self, held: Held) -> Val {
-        self.held.push(held);
-        Val((self.held.len() - 1) as u32)
+        let count = self.held_count();
+        if count.is_multiple_of(PIECE) {
+            self.held.push(Vec::with_capacity(PIECE));
+        }
+        if let Some(piece) = self.held.last_mut() {
+            piece.push(held);
+        }
+        Val(count as u32)
     }
 
     /// An input of the graph.

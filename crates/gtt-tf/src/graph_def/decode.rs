@@ -138,6 +138,7 @@ impl<'s, 'm> Reader<'s, 'm> {
             Site::Const(self.editor.add_constant(name, constant))
         } else {
             let mut spec = NodeSpec::new(Op::tf(parts.op), name).rank(rank);
+            spec.attrs = Attrs::with_capacity(parts.attrs.len());
             parts.attrs.into_iter().for_each(|entry| spec.attrs.push(entry));
             spec.meta = (parts.meta != NodeMeta::default()).then(|| Box::new(parts.meta));
             Site::Node(self.editor.add_node(spec))
