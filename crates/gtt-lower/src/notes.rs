@@ -41,9 +41,14 @@ pub(crate) fn refusal(op: &str) -> Option<&'static str> {
 
 /// Restrictions, ops with the same ones together.
 const NOTES: &[(&[&str], &str)] = &[
+    (&["All", "Any", "EuclideanNorm", "Max", "Mean", "Min", "Sum"], "constant axes, known rank; means of floats"),
+    (&["BlockLSTM", "BlockLSTMV2"], "a `Loop`; states of known rank, a known number of units"),
+    (&["Dilation2D"], "floats; known extents"),
+    (&["GRUBlockCell", "LSTMBlockCell"], "a known number of units"),
+    (&["Prod"], "constant axes, known rank; of integers up to 64 factors along an axis (they wrap around)"),
     (
-        &["All", "Any", "EuclideanNorm", "Max", "Mean", "Min", "Prod", "Sum"],
-        "constant axes, known rank; means of floats",
+        &["QuantizeAndDequantizeV2", "QuantizeAndDequantizeV3", "QuantizeAndDequantizeV4"],
+        "f32, f64; 2 to 24 bits; a given range that is one for all",
     ),
     (&["ArgMax", "ArgMin", "Cumsum"], "constant axis"),
     (&["AvgPool", "AvgPool3D"], "floats; padding other than EXPLICIT"),
@@ -58,7 +63,7 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["CombinedNonMaxSuppression"], "f32; constant sizes; known numbers of boxes and classes"),
     (&["Concat", "ConcatV2", "ExpandDims", "Pack", "Unpack"], "constant axis"),
     (&["Conv2D", "Conv3D"], "known number of channels; SAME padding of unknown extents only without dilations"),
-    (&["Conv2DBackpropInput"], "known extents of data and result"),
+    (&["Conv2DBackpropInput", "Conv3DBackpropInputV2"], "known extents of data and result"),
     (&["CropAndResize"], "constant size; known extents of the image"),
     (&["Dequantize"], "a constant, mode MIN_FIRST"),
     (&["DepthwiseConv2dNative"], "filter of known extents"),

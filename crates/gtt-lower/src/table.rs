@@ -7,7 +7,7 @@ use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
     arrays, boxes, control, conv, create, elementwise, functions, fused, gather, layout, matmul, matrix, norm, pool,
-    quantized, reduce, resize, scatter, shape, slice, space,
+    quantized, recurrent, reduce, resize, scatter, shape, slice, space,
 };
 use crate::value::{Val, Why};
 
@@ -26,6 +26,9 @@ const fn entry(op: &'static str, attrs: &'static [&'static str], lower: Lower) -
 }
 
 const CONV: &[&str] = &["T", "strides", "padding", "explicit_paddings", "data_format", "dilations", "use_cudnn_on_gpu"];
+const CONV3D: &[&str] = &["T", "Tshape", "strides", "padding", "data_format", "dilations"];
+const LSTM: &[&str] = &["T", "forget_bias", "cell_clip", "use_peephole"];
+const QUANTIZE: &[&str] = &["T", "signed_input", "num_bits", "range_given", "round_mode", "narrow_range", "axis"];
 const POOL: &[&str] = &["T", "ksize", "strides", "padding", "explicit_paddings", "data_format"];
 const NORM: &[&str] = &["T", "U", "epsilon", "exponential_avg_factor", "data_format", "is_training"];
 const REDUCE: &[&str] = &["T", "Tidx", "keep_dims"];
@@ -70,6 +73,8 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("BitwiseAnd", &["T"], functions::bitwise),
     entry("BitwiseOr", &["T"], functions::bitwise),
     entry("BitwiseXor", &["T"], functions::bitwise),
+    entry("BlockLSTM", LSTM, recurrent::lstm),
+    entry("BlockLSTMV2", LSTM, recurrent::lstm),
     entry("BroadcastTo", &["T", "Tidx"], create::broadcast_to),
     entry("Bucketize", &["T", "boundaries"], scatter::bucketize),
     entry("Cast", &["SrcT", "DstT", "Truncate"], elementwise::cast),
@@ -84,6 +89,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Conv2D", CONV, conv::conv),
     entry("Conv2DBackpropInput", CONV, conv::transposed),
     entry("Conv3D", CONV, conv::conv),
+    entry("Conv3DBackpropInputV2", CONV3D, conv::transposed),
     entry("Cos", &["T"], elementwise::unary),
     entry("Cosh", &["T"], elementwise::unary),
     entry("CropAndResize", &["T", "method", "extrapolation_value"], boxes::crop_and_resize),
@@ -93,6 +99,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("Dequantize", &["T", "mode", "narrow_range", "axis", "dtype"], quantized::dequantize),
     entry("Diag", &["T"], matrix::diag),
     entry("DiagPart", &["T"], matrix::diag_part),
+    entry("Dilation2D", &["T", "strides", "rates", "padding"], pool::dilation),
     entry("Div", &["T"], elementwise::binary),
     entry("DivNoNan", &["T"], functions::div_no_nan),
     entry("DynamicPartition", &["T", "num_partitions"], scatter::partition),
@@ -119,6 +126,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("FusedBatchNormV3", NORM, norm::fused_batch_norm),
     entry("FusedPadConv2D", &["T", "mode", "strides", "padding"], fused::conv),
     entry("FusedResizeAndPadConv2D", &["T", "resize_align_corners", "mode", "strides", "padding"], fused::conv),
+    entry("GRUBlockCell", &["T"], recurrent::gru_cell),
     entry("Gather", &["Tparams", "Tindices", "validate_indices"], gather::gather),
     entry("GatherNd", &["Tparams", "Tindices", "bad_indices_policy"], gather::gather_nd),
     entry("GatherV2", &["Tparams", "Tindices", "Taxis", "batch_dims"], gather::gather),
@@ -135,6 +143,7 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("IsNan", &["T"], elementwise::test),
     entry("L2Loss", &["T"], functions::l2_loss),
     entry("LRN", &["T", "depth_radius", "bias", "alpha", "beta"], norm::lrn),
+    entry("LSTMBlockCell", LSTM, recurrent::lstm_cell),
     entry("LeakyRelu", &["T", "alpha"], functions::leaky_relu),
     entry("LeftShift", &["T"], functions::bitwise),
     entry("Less", &["T"], elementwise::compare),
@@ -186,6 +195,9 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("PreventGradient", &["T", "message"], control::identity),
     entry("Print", &["T", "U", "message", "first_n", "summarize"], control::identity),
     entry("Prod", REDUCE, reduce::reduce),
+    entry("QuantizeAndDequantizeV2", QUANTIZE, quantized::quantize_and_dequantize),
+    entry("QuantizeAndDequantizeV3", QUANTIZE, quantized::quantize_and_dequantize),
+    entry("QuantizeAndDequantizeV4", QUANTIZE, quantized::quantize_and_dequantize),
     entry("Range", &["Tidx"], create::range),
     entry("Rank", &["T"], shape::rank),
     entry("RealDiv", &["T"], elementwise::binary),

@@ -245,34 +245,35 @@ pub(crate) fn depthwise(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     only(result(builder, value, out, window.format, x))
 }
 
-/// `Conv2DBackpropInput`: operands are the extents of the result, the filter `[h, w, out, in]` and the data. With the forward
+/// `Conv2DBackpropInput`, `Conv3DBackpropInputV2`: operands are the extents of the result, the filter `[spatial..., out, in]` and the data. With the forward
 /// padding `total = (n_in - 1) s + k - n_out`, a positive total is cut off (the smaller half before), a negative one is
 /// `output_padding`.
 pub(crate) fn transposed(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
-    let rank = 4;
+    let rank = if call.op() == "Conv2DBackpropInput" { 4 } else { 5 };
+    let count = rank - 2;
     let (filter, x) = (call.input(1)?, call.input(2)?);
     let filter_dims = filter_shape(builder, filter, rank)?;
-    let window = Window::of(call, rank, filter_dims[..2].to_vec())?;
+    let window = Window::of(call, rank, filter_dims[..count].to_vec())?;
     let (data, dims) = data(builder, x, window.format, rank)?;
-    match (dims[1].known(), filter_dims[3].known()) {
+    match (dims[1].known(), filter_dims[rank - 1].known()) {
         (Some(channels), Some(expected)) if channels == expected => {}
-        _ if dims[1].same(&filter_dims[3]) => {}
+        _ if dims[1].same(&filter_dims[rank - 1]) => {}
         _ => return decline("the channels of the data are not known to fit the filter"),
     }
     let sizes = call.elems(builder, 0);
     let spatial_at = if window.format == DataFormat::ChannelsLast { 1 } else { 2 };
-    // Four extents, or the two spatial ones alone.
+    // All extents, or the spatial ones alone.
     let wanted: Option<Vec<i64>> = sizes.as_ref().and_then(|sizes| {
-        let from = if sizes.len() == 2 { 0 } else { spatial_at };
-        sizes.get(from..from + 2)?.iter().map(|elem| elem.known()).collect()
+        let from = if sizes.len() == count { 0 } else { spatial_at };
+        sizes.get(from..from + count)?.iter().map(|elem| elem.known()).collect()
     });
     let Some(wanted) = wanted else { return decline("the extents of the result are unknown") };
     let explicit = match &window.padding {
         Padding::Explicit(pads) => Some(explicit(pads, rank, window.format)?),
         _ => None,
     };
-    let (mut before, mut after, mut extra) = (vec![0i64; 2], vec![0i64; 2], vec![0i64; 2]);
-    for at in 0..2 {
+    let (mut before, mut after, mut extra) = (vec![0i64; count], vec![0i64; count], vec![0i64; count]);
+    for at in 0..count {
         let (Some(extent), Some(reach)) = (dims[2 + at].known(), window.reach(at)) else {
             return decline("the extents of data or filter are unknown");
         };
@@ -301,8 +302,10 @@ pub(crate) fn transposed(builder: &mut Builder<'_>, call: &Call<'_>) -> Results 
         attrs.set("output_padding", Attr::Ints(extra));
     }
     kernel_shape(&mut attrs, &window);
-    let weights = builder.reordered(filter, &[3, 2, 0, 1], None, "onnx");
-    let mut out: Shape = [dims[0].clone(), filter_dims[2].clone()].into_iter().collect();
+    let mut order = vec![rank - 1, count];
+    order.extend(0..count);
+    let weights = builder.reordered(filter, &order, None, "onnx");
+    let mut out: Shape = [dims[0].clone(), filter_dims[count].clone()].into_iter().collect();
     out.extend(wanted.iter().map(|&extent| u64::try_from(extent).map_or(Dim::Unknown, Dim::Known)));
     let value = builder.same("ConvTranspose", &[data, weights], attrs);
     only(result(builder, value, out, window.format, x))

@@ -15,6 +15,7 @@ pub(crate) mod matrix;
 pub(crate) mod norm;
 pub(crate) mod pool;
 pub(crate) mod quantized;
+pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod resize;
 pub(crate) mod scatter;

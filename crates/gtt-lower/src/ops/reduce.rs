@@ -1,6 +1,6 @@
 //! Reductions over dimensions.
 
-use gtt_ir::{Attr, Attrs, DType, Dim, Shape, ValueId};
+use gtt_ir::{Attr, Attrs, DType, Dim, Shape, Type, ValueId};
 
 use super::shape::order_kept;
 use super::{Results, only};
@@ -71,22 +71,58 @@ pub(crate) fn reduce(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         return decline("a norm over no dimension");
     }
     let keep = call.flag("keep_dims", false)?;
+    if op == "ReduceProd" && dtype.is_int() {
+        return integer_product(builder, x, &axes, keep);
+    }
     let of_image = !keep && builder.held(x).is_channels_first();
     let reduced = plan(builder, x, &axes, keep)?;
-    let value = emit(builder, op, reduced.value, &reduced.axes, keep, dtype);
+    let value = emit(builder, op, reduced.value, &reduced.axes, keep, declared(dtype, None));
     let result = builder.hold(reduced.form, value, dtype, Some(reduced.shape));
     if of_image {
         // Should a `Reshape` bring the dimensions back: one of the two is dropped in the end.
         let kept = plan(builder, x, &axes, true)?;
-        let value = emit(builder, op, kept.value, &kept.axes, true, dtype);
+        let value = emit(builder, op, kept.value, &kept.axes, true, declared(dtype, None));
         let kept = builder.hold(kept.form, value, dtype, Some(kept.shape));
         builder.set_kept(result, kept);
     }
     only(result)
 }
 
+/// Products of more integers are not spelled out.
+const MOST_FACTORS: u64 = 64;
+
+/// A product of integers, factor by factor: it wraps around, while `ReduceProd` of ONNX Runtime ends at the largest number.
+fn integer_product(builder: &mut Builder<'_>, x: Val, axes: &[usize], keep: bool) -> Results {
+    let held = builder.held(x).clone();
+    let Some(mut shape) = held.shape else { return decline("data of unknown rank") };
+    let extents: Option<Vec<u64>> = axes.iter().map(|&at| shape[at].known()).collect();
+    let Some(extents) = extents.filter(|extents| extents.iter().all(|extent| (1..=MOST_FACTORS).contains(extent)))
+    else {
+        return decline("a product of many integers, or of an unknown number of them, which may overflow");
+    };
+    let mut value = builder.natural(x);
+    for (&at, extent) in axes.iter().zip(extents) {
+        shape[at] = Dim::Known(1);
+        let ty = declared(held.dtype, Some(&shape));
+        if extent > 1 {
+            let parts = builder.i64s(&vec![1; extent as usize]);
+            let axis = Attrs::new().with("axis", Attr::Int(at as i64));
+            let factors = builder.node("Split", &[Some(value), Some(parts)], axis, &vec![ty.clone(); extent as usize]);
+            value = factors[0];
+            for &factor in &factors[1..] {
+                value = builder.one("Mul", &[value, factor], Attrs::new(), ty.clone());
+            }
+        }
+    }
+    if !keep {
+        value = builder.squeeze(value, axes);
+        shape = shape.iter().enumerate().filter(|(at, _)| !axes.contains(at)).map(|(_, dim)| dim.clone()).collect();
+    }
+    only(builder.natural_result(value, held.dtype, Some(shape)))
+}
+
 /// The axes are an operand from opset 18 on, of `ReduceSum` always.
-fn emit(builder: &mut Builder<'_>, op: &str, value: ValueId, axes: &[i64], keep: bool, dtype: DType) -> ValueId {
+pub(super) fn emit(builder: &mut Builder<'_>, op: &str, value: ValueId, axes: &[i64], keep: bool, ty: Type) -> ValueId {
     let mut attrs = Attrs::new().with("keepdims", Attr::Int(i64::from(keep)));
     let mut inputs = vec![value];
     if op == "ReduceSum" || builder.opset >= 18 {
@@ -94,7 +130,7 @@ fn emit(builder: &mut Builder<'_>, op: &str, value: ValueId, axes: &[i64], keep:
     } else {
         attrs.set("axes", Attr::Ints(axes.to_vec()));
     }
-    builder.one(op, &inputs, attrs, declared(dtype, None))
+    builder.one(op, &inputs, attrs, ty)
 }
 
 /// `All`, `Any`: the least or greatest of 0 and 1.
@@ -111,7 +147,7 @@ pub(crate) fn logical(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let keep = call.flag("keep_dims", false)?;
     let plan = plan(builder, x, &axes, keep)?;
     let numbers = builder.cast(plan.value, DType::I32);
-    let value = emit(builder, op, numbers, &plan.axes, keep, DType::I32);
+    let value = emit(builder, op, numbers, &plan.axes, keep, declared(DType::I32, None));
     let value = builder.cast(value, DType::Bool);
     only(builder.hold(plan.form, value, DType::Bool, Some(plan.shape)))
 }

@@ -75,3 +75,15 @@ fn declines_a_mean_of_integers() {
         "op Mean (`y`): a mean of integers",
     );
 }
+
+#[test]
+fn declines_a_product_of_integers_that_may_overflow() {
+    declined(
+        r#"graph main(x) -> (y) {
+  x = Placeholder() {dtype=i32, shape=shape[?]}
+  axes = const i32[1] [0]
+  y = Prod(x, axes) {T=i32, Tidx=i32, keep_dims=false}
+}"#,
+        "op Prod (`y`): a product of many integers, or of an unknown number of them, which may overflow",
+    );
+}
