@@ -1,16 +1,18 @@
 #![doc = include_str!("README.md")]
 
+mod affine;
 mod skip;
 
-use gtt_ir::{Attr, DType, Dialect, Dim, NodeId, Op};
+use gtt_ir::{Attr, DType, Dialect, Dim, NodeId, Op, ValueId};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
-    apply_rules, require,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Operand, Pass, PassContext, PassInfo, Rewrite, Rule,
+    RuleContext, apply_rules, require,
 };
 
+use self::affine::AffineLayerNorm;
+use self::skip::NormalizedSum;
 use crate::support::contrib;
 use crate::support::norms::{Normalized, deviation, follower, ones};
-use skip::NormalizedSum;
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
@@ -37,9 +39,9 @@ struct FuseLayerNorm {
 impl Pass for FuseLayerNorm {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         if !self.contrib || contrib::is_taken(cx.model()) {
-            return apply_rules(cx, &[&DecomposedLayerNorm]);
+            return apply_rules(cx, &[&DecomposedLayerNorm, &AffineLayerNorm]);
         }
-        apply_rules(cx, &[&DecomposedLayerNorm, &NormalizedSum])?;
+        apply_rules(cx, &[&DecomposedLayerNorm, &AffineLayerNorm, &NormalizedSum])?;
         contrib::import(cx);
         Ok(())
     }
@@ -62,12 +64,7 @@ impl Rule for DecomposedLayerNorm {
         let (squared, numerator) = (norm.squared, norm.numerator);
         let x = deviation(cx, &mut norm, squared).ok_or(Decline::NotMine)?;
         require!(numerator == squared || deviation(cx, &mut norm, numerator) == Some(x));
-        require!(cx.opset() >= 17, "LayerNormalization needs operator set 17: see upgrade_opset");
-        require!(cx.ty(x).dtype() == Some(DType::F32), "the element type is not float32");
-        require!(norm.inner.is_private(cx, id), "an intermediate result is used elsewhere");
-        require!(norm.extents().iter().all(|dim| *dim != Dim::Unknown), "the extents of the axes are unknown");
-        require!(norm.extents().iter().all(|dim| *dim != Dim::Known(0)), "there is nothing to take the mean of");
-
+        checked(cx, id, x, &norm)?;
         let mut rewrite = Rewrite::new();
         let mut last = cx.node(id).output(0).ok_or(Decline::NotMine)?;
         let scale = follower(cx, &mut rewrite, &norm, last, "Mul");
@@ -80,15 +77,30 @@ impl Rule for DecomposedLayerNorm {
                 ones(&mut rewrite, &norm).ok_or(Decline::because("there is no scale and its extent is not fixed"))?
             }
         };
-        let mut fused = NewNode::new(Op::onnx("LayerNormalization")).input(x).input(scale);
-        if let Some((offset, sum)) = follower(cx, &mut rewrite, &norm, last, "Add") {
-            fused = fused.input(offset);
+        let offset = follower(cx, &mut rewrite, &norm, last, "Add").map(|(offset, sum)| {
             last = sum;
-        }
-        let fused =
-            fused.attr("axis", Attr::Int(norm.axis_from_end())).attr("epsilon", Attr::Float(norm.epsilon as f32));
-        let fused = rewrite.node(fused);
+            offset
+        });
+        let fused = rewrite.node(fused(&norm, x, scale, offset));
         rewrite.replace(last, fused);
         Ok(rewrite)
     }
+}
+
+/// What every spelling needs: `x` can be normalised by the op, and nothing else reads what lies inside.
+fn checked(cx: &RuleContext<'_>, last: NodeId, x: ValueId, norm: &Normalized) -> Result<(), Decline> {
+    require!(cx.opset() >= 17, "LayerNormalization needs operator set 17: see upgrade_opset");
+    require!(cx.ty(x).dtype() == Some(DType::F32), "the element type is not float32");
+    require!(norm.inner.is_private(cx, last), "an intermediate result is used elsewhere");
+    require!(norm.extents().iter().all(|dim| *dim != Dim::Unknown), "the extents of the axes are unknown");
+    require!(norm.extents().iter().all(|dim| *dim != Dim::Known(0)), "there is nothing to take the mean of");
+    Ok(())
+}
+
+fn fused(norm: &Normalized, x: ValueId, scale: Operand, offset: Option<Operand>) -> NewNode {
+    let mut fused = NewNode::new(Op::onnx("LayerNormalization")).input(x).input(scale);
+    if let Some(offset) = offset {
+        fused = fused.input(offset);
+    }
+    fused.attr("axis", Attr::Int(norm.axis_from_end())).attr("epsilon", Attr::Float(norm.epsilon as f32))
 }

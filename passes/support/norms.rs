@@ -126,7 +126,7 @@ fn exponent(cx: &RuleContext<'_>, value: ValueId, base: ValueId) -> Option<f64> 
 }
 
 /// The operand and first axis of a mean over the last axes that keeps them.
-fn mean_of_last(cx: &RuleContext<'_>, value: ValueId) -> Option<(ValueId, usize)> {
+pub(crate) fn mean_of_last(cx: &RuleContext<'_>, value: ValueId) -> Option<(ValueId, usize)> {
     let (_, node) = cx.def(value)?;
     if !node.op.is_onnx("ReduceMean") {
         return None;
@@ -171,8 +171,20 @@ pub(crate) fn follower(
 ) -> Option<(Operand, ValueId)> {
     let node = cx.node(cx.only_reader(value)?);
     let (a, b, y) = (node.input(0)?, node.input(1)?, node.output(0)?);
-    let other = if !node.op.is_onnx(op) || node.inputs.len() != 2 { return None } else { [a, b] };
-    let other = if a == value { other[1] } else { other[0] };
+    if !node.op.is_onnx(op) || node.inputs.len() != 2 {
+        return None;
+    }
+    let other = if a == value { b } else { a };
+    Some((fitting(cx, rewrite, norm, other)?, y))
+}
+
+/// A value as scale or offset, if it is f32 and has exactly the normalised axes, or is a constant with ones in front of them.
+pub(crate) fn fitting(
+    cx: &RuleContext<'_>,
+    rewrite: &mut Rewrite,
+    norm: &Normalized,
+    other: ValueId,
+) -> Option<Operand> {
     let ty = cx.ty(other);
     let (shape, extents) = (ty.shape()?, norm.extents());
     let ones = shape.len().checked_sub(extents.len())?;
@@ -181,14 +193,14 @@ pub(crate) fn follower(
         return None;
     }
     if ones == 0 {
-        return Some((other.into(), y));
+        return Some(other.into());
     }
     // Ones in front are harmless to broadcasting as long as they do not raise the rank, but runtimes want exactly the axes.
     let tensor = cx.tensor(other)?;
     let droppable = shape.len() <= norm.shape.len() && shape[..ones].iter().all(|dim| *dim == Dim::Known(1));
     cx.only_reader(other)?;
     let tensor = if droppable { tensor.reshaped(&tensor.shape()[ones..])? } else { return None };
-    Some((rewrite.constant_like(tensor, other), y))
+    Some(rewrite.constant_like(tensor, other))
 }
 
 /// Up to so many elements, a scale of ones is a constant; else a node makes it, so that the file does not grow.

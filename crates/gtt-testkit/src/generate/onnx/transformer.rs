@@ -57,12 +57,11 @@ fn normalisation(to: &mut Builder<'_>) {
         (1, 2..) if to.random.one_in(3) => vec![0],
         _ => vec![-1],
     };
-    let centred = !to.random.one_in(4);
-    let d = if centred {
-        let mean = mean(to, &x, &axes);
-        pair(to, "Sub", &x, &mean)
-    } else {
-        x.clone()
+    let centre = if to.random.one_in(4) { None } else { Some(mean(to, &x, &axes)) };
+    let centred = centre.is_some();
+    let d = match &centre {
+        Some(mean) => pair(to, "Sub", &x, mean),
+        None => x.clone(),
     };
     let other = if centred && to.random.one_in(5) {
         let mean = mean(to, &x, &axes);
@@ -85,6 +84,9 @@ fn normalisation(to: &mut Builder<'_>) {
     let epsilon = number(to, 0.0625);
     let sum = either(to, "Add", &variance, &epsilon);
     let root = unary(to, "Sqrt", &sum);
+    if let Some(mean) = centre.filter(|_| to.random.one_in(3)) {
+        return affine(to, &x, &axes, &mean, &root);
+    }
     let normal = if to.random.one_in(2) {
         pair(to, "Div", &other, &root)
     } else {
@@ -104,6 +106,38 @@ fn normalisation(to: &mut Builder<'_>) {
         };
         let constant = to.floats(&shape, -1.0, 1.0);
         last = either(to, op, &last, &constant);
+    }
+}
+
+/// The norm as one scale and one shift.
+fn affine(to: &mut Builder<'_>, x: &Item, axes: &[i64], mean: &Item, root: &Item) {
+    let from = x.rank() - axes.len();
+    let shape = if to.random.one_in(5) { vec![] } else { x.shape[from..].to_vec() };
+    let scale = to.floats(&shape, -1.0, 1.0);
+    let m = if to.random.one_in(2) {
+        pair(to, "Div", &scale, root)
+    } else {
+        let inverse = unary(to, "Reciprocal", root);
+        either(to, "Mul", &inverse, &scale)
+    };
+    let product = either(to, "Mul", x, &m);
+    // One detail away: the mean of something else, or one that is added.
+    let mean = if to.random.one_in(6) { self::mean(to, &product, axes) } else { mean.clone() };
+    let negated = to.random.one_in(2);
+    let mean = if negated { unary(to, "Neg", &mean) } else { mean };
+    let shift = either(to, "Mul", &mean, &m);
+    let offset = to.floats(&x.shape[from..], -1.0, 1.0);
+    match (negated != to.random.one_in(8), to.random.one_in(2)) {
+        (true, true) => drop(either(to, "Add", &product, &shift)),
+        (false, true) => drop(pair(to, "Sub", &product, &shift)),
+        (true, false) => {
+            let shift = either(to, "Add", &shift, &offset);
+            either(to, "Add", &product, &shift);
+        }
+        (false, false) => {
+            let shift = pair(to, "Sub", &offset, &shift);
+            either(to, "Add", &product, &shift);
+        }
     }
 }
 
