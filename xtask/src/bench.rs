@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Subcommand;
 use gtt_ir::{Dialect, Model};
-use gtt_rewrite::{Interface, Numerics, PassInfo, Pipeline, Runner};
+use gtt_rewrite::{Event, Interface, Numerics, PassInfo, Pipeline, Runner};
 use gtt_testkit::synthetic::{Form, model};
 
 use crate::arguments;
@@ -25,6 +25,9 @@ pub(crate) enum Bench {
         /// Only this pipeline; `all` is every pass once
         #[arg(long)]
         pipeline: Option<String>,
+        /// Also each pass of a pipeline by itself: all its steps together, what the runner checks after them included
+        #[arg(long)]
+        steps: bool,
         /// Fail when a step takes more than this many times longer a node on the largest graph than on the smallest
         #[arg(long)]
         limit: Option<f64>,
@@ -56,23 +59,33 @@ const PASSES: &[&str] = &[
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
-        Bench::Scaling { nodes, encoder, pipeline, limit } => scaling(nodes, *encoder, pipeline.as_deref(), *limit),
+        Bench::Scaling { nodes, encoder, pipeline, steps, limit } => {
+            let choice = Choice { encoder: *encoder, pipeline: pipeline.as_deref(), steps: *steps };
+            scaling(nodes, &choice, *limit)
+        }
         Bench::Copy { file, repeats } => copy(file, *repeats),
     }
 }
 
-fn scaling(sizes: &[usize], encoder: bool, pipeline: Option<&str>, limit: Option<f64>) -> Result<()> {
+/// What to measure.
+struct Choice<'a> {
+    encoder: bool,
+    pipeline: Option<&'a str>,
+    steps: bool,
+}
+
+fn scaling(sizes: &[usize], choice: &Choice<'_>, limit: Option<f64>) -> Result<()> {
     if cfg!(debug_assertions) {
         println!("(a debug build: use `cargo run --release -p xtask -- bench scaling` for figures)");
     }
     let plain = [Form::Chain, Form::Wide, Form::Transformer];
     let plain = [Dialect::Onnx, Dialect::Tf].into_iter().flat_map(|dialect| plain.map(|form| (dialect, form)));
-    let graphs = plain.filter(|_| !encoder).chain([(Dialect::Onnx, Form::Encoder)]);
+    let graphs = plain.filter(|_| !choice.encoder).chain([(Dialect::Onnx, Form::Encoder)]);
     let mut worst: f64 = 0.0;
     for (dialect, form) in graphs {
         let mut rows: Vec<(String, Vec<(f64, usize)>)> = Vec::new();
         for &size in sizes {
-            for (index, (step, seconds, count)) in steps(dialect, form, size, pipeline)?.into_iter().enumerate() {
+            for (index, (step, seconds, count)) in steps(dialect, form, size, choice)?.into_iter().enumerate() {
                 if rows.len() <= index {
                     rows.push((step, Vec::new()));
                 }
@@ -100,7 +113,7 @@ fn scaling(sizes: &[usize], encoder: bool, pipeline: Option<&str>, limit: Option
 }
 
 /// Seconds of CPU of each step, and the nodes it had to look at.
-fn steps(dialect: Dialect, form: Form, size: usize, only: Option<&str>) -> Result<Vec<(String, f64, usize)>> {
+fn steps(dialect: Dialect, form: Form, size: usize, choice: &Choice<'_>) -> Result<Vec<(String, f64, usize)>> {
     let built = model(dialect, form, size);
     let count = built.main().node_count();
     let mut rows = Vec::new();
@@ -121,7 +134,7 @@ fn steps(dialect: Dialect, form: Form, size: usize, only: Option<&str>) -> Resul
     };
     pipelines.push(("@default".to_owned(), "@default".to_owned()));
     pipelines.push((format!("all {} passes", every.len()), every.join(" ")));
-    if let Some(only) = only {
+    if let Some(only) = choice.pipeline {
         pipelines = vec![(only.to_owned(), if only == "all" { every.join(" ") } else { only.to_owned() })];
     }
     for (title, pipeline) in pipelines {
@@ -132,8 +145,34 @@ fn steps(dialect: Dialect, form: Form, size: usize, only: Option<&str>) -> Resul
         let run = |model: &mut Model| Ok(Runner::new().rollback(false).run(model, &pipeline)?.rewrites);
         let (_, seconds) = least_with(|| loaded.clone(), run).with_context(|| title.clone())?;
         rows.push((title, seconds, count));
+        if choice.steps {
+            let passes = by_pass(&mut loaded.clone(), &pipeline)?;
+            rows.extend(passes.into_iter().map(|(pass, seconds)| (format!("  {pass}"), seconds, count)));
+        }
     }
     Ok(rows)
+}
+
+/// CPU time of the steps of each pass, in the order of the pipeline.
+fn by_pass(model: &mut Model, pipeline: &Pipeline) -> Result<Vec<(&'static str, f64)>> {
+    let mut passes: Vec<(&'static str, f64)> = Vec::new();
+    let mut start = cpu_time::ProcessTime::now();
+    let observer = |event: Event<'_>| {
+        match event {
+            Event::After { step, .. } => {
+                let name = step.info.name;
+                let index = passes.iter().position(|(other, _)| *other == name).unwrap_or_else(|| {
+                    passes.push((name, 0.0));
+                    passes.len() - 1
+                });
+                passes[index].1 += start.elapsed().as_secs_f64();
+            }
+            _ => start = cpu_time::ProcessTime::now(),
+        }
+        Ok(())
+    };
+    Runner::new().rollback(false).observer(observer).run(model, pipeline)?;
+    Ok(passes)
 }
 
 /// CPU time, the least of a few runs: a busy machine disturbs it less than the clock. What takes long is run once.
