@@ -165,8 +165,18 @@ impl PartialEq for AttrEntry {
 }
 
 /// The attributes of a node, in the order of the file. Look-up is linear: nodes have few attributes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Attrs(Vec<AttrEntry>);
+#[derive(Clone, Debug, Default)]
+pub struct Attrs {
+    entries: Vec<AttrEntry>,
+    /// Some attribute holds subgraphs, or did. Hardly any node has one, and sweeps over large graphs ask every node.
+    nests: bool,
+}
+
+impl PartialEq for Attrs {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
 
 impl Attrs {
     /// No attributes.
@@ -176,22 +186,24 @@ impl Attrs {
 
     /// No attributes, with room for exactly so many.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self { entries: Vec::with_capacity(capacity), nests: false }
     }
 
     /// The value of the attribute of this name.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Attr> {
-        self.0.iter().find(|entry| entry.name == name).map(|entry| &entry.value)
+        self.entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value)
     }
 
     /// Sets an attribute in place, or appends it.
     pub fn set(&mut self, name: &str, value: Attr) {
-        match self.0.iter_mut().find(|entry| entry.name == name) {
+        self.nests |= !value.graphs().is_empty();
+        match self.entries.iter_mut().find(|entry| entry.name == name) {
             Some(entry) => {
                 entry.value = value;
                 entry.encoded = None;
             }
-            None => self.0.push(AttrEntry { name: Name::new(name), value, encoded: None }),
+            None => self.entries.push(AttrEntry { name: Name::new(name), value, encoded: None }),
         }
     }
 
@@ -203,39 +215,45 @@ impl Attrs {
 
     /// Appends an entry as a reader found it.
     pub fn push(&mut self, entry: AttrEntry) {
-        self.0.push(entry);
+        self.nests |= !entry.value.graphs().is_empty();
+        self.entries.push(entry);
     }
 
     /// Removes an attribute; says whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|entry| entry.name != name);
-        before != self.0.len()
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.name != name);
+        before != self.entries.len()
     }
 
     /// The entries in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, AttrEntry> {
-        self.0.iter()
+        self.entries.iter()
     }
 
     /// Number of attributes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// No attributes.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// All subgraphs that the attributes hold.
+    #[inline]
     pub fn graphs(&self) -> impl Iterator<Item = GraphId> + '_ {
-        self.0.iter().flat_map(|entry| entry.value.graphs().iter().copied())
+        let entries = if self.nests { self.entries.as_slice() } else { &[] };
+        entries.iter().flat_map(|entry| entry.value.graphs().iter().copied())
     }
 }
 
 impl FromIterator<(Name, Attr)> for Attrs {
     fn from_iter<I: IntoIterator<Item = (Name, Attr)>>(entries: I) -> Self {
-        Self(entries.into_iter().map(|(name, value)| AttrEntry { name, value, encoded: None }).collect())
+        let entry = |(name, value)| AttrEntry { name, value, encoded: None };
+        let entries: Vec<AttrEntry> = entries.into_iter().map(entry).collect();
+        let nests = entries.iter().any(|entry| !entry.value.graphs().is_empty());
+        Self { entries, nests }
     }
 }

@@ -62,6 +62,7 @@ impl<'m> Editor<'m> {
     /// Adds a node and its results.
     pub fn add_node(&mut self, spec: NodeSpec) -> NodeId {
         let graph = self.touch();
+        graph.nests |= spec.attrs.graphs().next().is_some();
         let id = graph.nodes.push(Node {
             op: spec.op,
             inputs: spec.inputs,
@@ -342,7 +343,9 @@ impl<'m> Editor<'m> {
     pub fn set_attr(&mut self, node: NodeId, name: &str, value: Attr) {
         let old = self.graph().node(node).attr(name).map_or(Vec::new(), |old| old.graphs().to_vec());
         let gone: Vec<GraphId> = old.into_iter().filter(|graph| !value.graphs().contains(graph)).collect();
-        self.touch().nodes[node].attrs.set(name, value);
+        let graph = self.touch();
+        graph.nests |= !value.graphs().is_empty();
+        graph.nodes[node].attrs.set(name, value);
         gone.into_iter().for_each(|graph| self.erase_graph(graph));
     }
 

@@ -91,21 +91,25 @@ impl Model {
     }
 
     /// The main graph's id.
+    #[inline]
     pub fn main_id(&self) -> GraphId {
         self.main
     }
 
     /// The main graph.
+    #[inline]
     pub fn main(&self) -> &Graph {
         &self.graphs[self.main]
     }
 
     /// A graph by id; panics on a stale id.
+    #[inline]
     pub fn graph(&self, id: GraphId) -> &Graph {
         &self.graphs[id]
     }
 
     /// A graph by id, unless it was erased with the node that held it.
+    #[inline]
     pub fn get_graph(&self, id: GraphId) -> Option<&Graph> {
         self.graphs.get(id)
     }
@@ -121,7 +125,9 @@ impl Model {
         let mut next = 0;
         while next < order.len() {
             let graph = self.graph(order[next]);
-            order.extend(graph.nodes().flat_map(|(_, node)| node.attrs.graphs()));
+            if graph.nests {
+                order.extend(graph.nodes().flat_map(|(_, node)| node.attrs.graphs()));
+            }
             next += 1;
         }
         order
@@ -170,6 +176,7 @@ impl Model {
     }
 
     /// Moves whenever anything changed. The runner compares it; no pass reports changes itself.
+    #[inline]
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -217,6 +224,8 @@ pub struct Graph {
     pub(crate) kept: Vec<NodeId>,
     pub(crate) redeclared: bool,
     pub(crate) renamed: Vec<(Name, Name)>,
+    /// Some node holds subgraphs, or did.
+    pub(crate) nests: bool,
     pub(crate) revision: u64,
     pub(crate) captures: FxHashMap<ValueId, ValueId>,
 }
@@ -275,26 +284,31 @@ pub struct NodeMeta {
 
 impl Node {
     /// The operand at a slot; `None` when omitted or beyond the last.
+    #[inline]
     pub fn input(&self, slot: usize) -> Option<ValueId> {
         self.inputs.get(slot).copied().flatten()
     }
 
     /// The result at a slot; `None` when omitted or not referred to.
+    #[inline]
     pub fn output(&self, slot: usize) -> Option<ValueId> {
         self.outputs.get(slot).copied().flatten()
     }
 
     /// Operands that are there.
+    #[inline]
     pub fn operands(&self) -> impl Iterator<Item = ValueId> + '_ {
         self.inputs.iter().copied().flatten()
     }
 
     /// Results that are there.
+    #[inline]
     pub fn results(&self) -> impl Iterator<Item = ValueId> + '_ {
         self.outputs.iter().copied().flatten()
     }
 
     /// The value of an attribute.
+    #[inline]
     pub fn attr(&self, name: &str) -> Option<&Attr> {
         self.attrs.get(name)
     }
@@ -428,16 +442,19 @@ pub enum Use {
 
 impl Value {
     /// Everything that refers to the value.
+    #[inline]
     pub fn uses(&self) -> &[Use] {
         self.uses.as_slice()
     }
 
     /// Nothing refers to it.
+    #[inline]
     pub fn is_unused(&self) -> bool {
         self.uses().is_empty()
     }
 
     /// The only use, if there is exactly one.
+    #[inline]
     pub fn only_use(&self) -> Option<Use> {
         match self.uses() {
             [only] => Some(*only),
@@ -446,21 +463,25 @@ impl Value {
     }
 
     /// It is an output of its graph. Constant time, however many refer to it.
+    #[inline]
     pub fn is_output(&self) -> bool {
         self.uses.has_port(PortKind::Output)
     }
 
     /// TensorFlow: it is a tensor that is declared as fed, whatever defines it. Constant time.
+    #[inline]
     pub fn is_fed(&self) -> bool {
         self.uses.has_port(PortKind::Input)
     }
 
     /// It is a graph output or a fed tensor.
+    #[inline]
     pub fn is_public(&self) -> bool {
         matches!(self.def, Def::Input { .. }) || self.is_output() || self.is_fed()
     }
 
     /// The constant it is. An overridable default is not a constant.
+    #[inline]
     pub fn constant(&self) -> Option<&Constant> {
         match &self.def {
             Def::Const(constant) => Some(constant),
@@ -482,57 +503,68 @@ impl Graph {
             kept: Vec::new(),
             redeclared: false,
             renamed: Vec::new(),
+            nests: false,
             revision: 0,
             captures: FxHashMap::default(),
         }
     }
 
     /// The model's revision at which this graph last changed; subgraphs count for themselves.
+    #[inline]
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
     /// A node by id; panics on a stale id.
+    #[inline]
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]
     }
 
     /// A value by id; panics on a stale id.
+    #[inline]
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id]
     }
 
     /// A node, unless it was erased.
+    #[inline]
     pub fn get_node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id)
     }
 
     /// A value, unless it was erased.
+    #[inline]
     pub fn get_value(&self, id: ValueId) -> Option<&Value> {
         self.values.get(id)
     }
 
     /// Live nodes in the order of their ids (not an execution order: see [`crate::traverse`]).
+    #[inline]
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> {
         self.nodes.iter()
     }
 
     /// Live values in the order of their ids.
+    #[inline]
     pub fn values(&self) -> impl DoubleEndedIterator<Item = (ValueId, &Value)> {
         self.values.iter()
     }
 
     /// Number of live nodes; constants are not nodes.
+    #[inline]
     pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
 
     /// Length for a side table over nodes.
+    #[inline]
     pub fn node_bound(&self) -> usize {
         self.nodes.bound()
     }
 
     /// Length for a side table over values.
+    #[inline]
     pub fn value_bound(&self) -> usize {
         self.values.bound()
     }
@@ -572,6 +604,7 @@ impl Graph {
     }
 
     /// The node that defines a value.
+    #[inline]
     pub fn def_node(&self, value: ValueId) -> Option<NodeId> {
         match self.value(value).def {
             Def::Node { node, .. } => Some(node),
@@ -580,6 +613,7 @@ impl Graph {
     }
 
     /// The tensor of a constant value.
+    #[inline]
     pub fn tensor(&self, value: ValueId) -> Option<&Tensor> {
         self.value(value).constant().map(|constant| &constant.tensor)
     }

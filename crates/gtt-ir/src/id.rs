@@ -22,10 +22,12 @@ macro_rules! id {
         pub struct $name(NonZeroU32);
 
         impl Id for $name {
+            #[inline]
             fn from_index(index: usize) -> Self {
                 let raw = u32::try_from(index + 1).expect("fewer than 2^32 items");
                 Self(NonZeroU32::new(raw).expect("index + 1 is positive"))
             }
+            #[inline]
             fn index(self) -> usize {
                 self.0.get() as usize - 1
             }
@@ -96,16 +98,19 @@ impl<I: Id, T> Arena<I, T> {
     }
 
     /// The item, unless it was removed.
+    #[inline]
     pub fn get(&self, id: I) -> Option<&T> {
         self.items.get(id.index())?.as_ref()
     }
 
     /// The item, unless it was removed.
+    #[inline]
     pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
         self.items.get_mut(id.index())?.as_mut()
     }
 
     /// Number of live items.
+    #[inline]
     pub fn len(&self) -> usize {
         self.live
     }
@@ -116,11 +121,13 @@ impl<I: Id, T> Arena<I, T> {
     }
 
     /// One more than the largest index ever given out: the length for a side table.
+    #[inline]
     pub fn bound(&self) -> usize {
         self.items.len()
     }
 
     /// Live items in the order of their ids.
+    #[inline]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (I, &T)> {
         self.items.iter().enumerate().filter_map(|(index, item)| Some((I::from_index(index), item.as_ref()?)))
     }
@@ -133,12 +140,14 @@ impl<I: Id, T> Arena<I, T> {
 
 impl<I: Id, T> Index<I> for Arena<I, T> {
     type Output = T;
+    #[inline]
     fn index(&self, id: I) -> &T {
         self.get(id).unwrap_or_else(|| panic!("stale id {id:?}"))
     }
 }
 
 impl<I: Id, T> IndexMut<I> for Arena<I, T> {
+    #[inline]
     fn index_mut(&mut self, id: I) -> &mut T {
         self.get_mut(id).unwrap_or_else(|| panic!("stale id {id:?}"))
     }

@@ -61,7 +61,7 @@ pub use recipe::{MADE_FROM, Recipe};
 pub use tensor::{Element, Encoded, Encoding, Tensor, TensorError};
 pub use types::{Dim, Shape, Type};
 pub use uses::ControlUses;
-pub use verify::verify;
+pub use verify::{verify, verify_ordered};
 
 /// A name: cheap to clone, immutable.
 pub type Name = smol_str::SmolStr;

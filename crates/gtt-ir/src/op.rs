@@ -22,6 +22,7 @@ impl Domain {
     }
 
     /// The normalised name.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -53,11 +54,13 @@ impl Op {
     }
 
     /// Is it this op of ONNX's default domain?
+    #[inline]
     pub fn is_onnx(&self, name: &str) -> bool {
         self.domain == Domain::ONNX && self.name == name
     }
 
     /// Is it this TensorFlow op?
+    #[inline]
     pub fn is_tf(&self, name: &str) -> bool {
         self.domain == Domain::TF && self.name == name
     }

@@ -12,16 +12,12 @@ fn closes_loop(node: &Node) -> bool {
 
 /// Nodes a node waits for: definitions of its operands and captures, control inputs. Back edges of loops are left out.
 fn predecessors<'a>(model: &'a Model, graph: &'a Graph, id: NodeId) -> impl Iterator<Item = NodeId> + 'a {
-    sources(model, graph, id).filter(move |&source| !closes_loop(graph.node(source)))
-}
-
-/// The same with back edges.
-fn sources<'a>(model: &'a Model, graph: &'a Graph, id: NodeId) -> impl Iterator<Item = NodeId> + 'a {
     let node = graph.node(id);
     let defining = |value: ValueId| graph.def_node(value);
     let captured = node.attrs.graphs().flat_map(move |inner| model.graph(inner).captures.keys().copied());
     let control = node.control.iter().filter_map(|site| if let Site::Node(node) = site { Some(*node) } else { None });
-    node.operands().chain(captured).filter_map(defining).chain(control)
+    let sources = node.operands().chain(captured).filter_map(defining).chain(control);
+    sources.filter(move |&source| !closes_loop(graph.node(source)))
 }
 
 /// The nodes so that each comes after what it reads; among those that are ready, the lowest rank first. A graph whose file is
@@ -31,14 +27,35 @@ pub fn topological(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<Node
     if is_in_order(model, graph, &order) { Ok(order) } else { sorted(model, graph) }
 }
 
-/// Nothing reads what comes later. The order of ranks is then what a sort would find.
-fn is_in_order(model: &Model, graph: &Graph, order: &[NodeId]) -> bool {
+/// Every node is in the order once, and none reads what comes later: the order of ranks is then what a sort would find. Looks at
+/// nodes only, one after the other, as values are scattered in memory.
+pub(crate) fn is_in_order(model: &Model, graph: &Graph, order: &[NodeId]) -> bool {
     let mut seen = vec![false; graph.node_bound()];
-    order.iter().all(|&id| {
-        seen[id.index()] = true;
-        let earlier = |source: NodeId| source != id && seen[source.index()];
-        sources(model, graph, id).all(|source| earlier(source) || closes_loop(graph.node(source)))
-    })
+    let mut waited_for = vec![false; graph.value_bound()];
+    for (_, node) in graph.nodes() {
+        node.results().for_each(|value| waited_for[value.index()] = true);
+    }
+    let comes_later = |value: ValueId, waited_for: &[bool]| {
+        let closes = |source: NodeId| graph.get_node(source).is_some_and(closes_loop);
+        waited_for[value.index()] && !graph.def_node(value).is_some_and(closes)
+    };
+    order.len() == graph.node_count()
+        && order.iter().all(|&id| {
+            let Some(node) = graph.get_node(id) else { return false };
+            let waits = |source: &Site| match *source {
+                Site::Node(source) => !seen[source.index()] && !closes_loop(graph.node(source)),
+                Site::Const(_) => false,
+            };
+            let mut captured = node.attrs.graphs().flat_map(|inner| model.graph(inner).captures.keys().copied());
+            if node.operands().any(|value| comes_later(value, &waited_for))
+                || captured.any(|value| comes_later(value, &waited_for))
+                || node.control.iter().any(waits)
+            {
+                return false;
+            }
+            node.results().for_each(|value| waited_for[value.index()] = false);
+            !std::mem::replace(&mut seen[id.index()], true)
+        })
 }
 
 fn sorted(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {

@@ -8,15 +8,28 @@
 //! 6. Port names are unique among inputs; ONNX outputs likewise.
 //! 7. A constant's declared type is its tensor's type.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::hash::BuildHasher;
+use std::sync::Arc;
 
-use crate::traverse::topological;
-use crate::{Def, Dialect, Error, ErrorKind, Graph, GraphId, Id, Model, NodeId, Site, Type, Use, ValueId};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+
+use crate::traverse::{is_in_order, topological};
+use crate::{Def, Dialect, Dim, Error, ErrorKind, Graph, GraphId, Id, Model, NodeId, Site, Tensor, Type, Use, ValueId};
 
 /// Checks every graph of the model. Linear in nodes; no tensor content is read.
 pub fn verify(model: &Model) -> Result<(), Error> {
+    verify_ordered(model, |_| None).map(|_| ())
+}
+
+/// The same; gives execution orders of all graphs. `known` are orders that were found before: one that still holds is not looked
+/// for again.
+pub fn verify_ordered(
+    model: &Model,
+    known: impl Fn(GraphId) -> Option<Arc<[NodeId]>>,
+) -> Result<FxHashMap<GraphId, Arc<[NodeId]>>, Error> {
+    let mut orders: FxHashMap<GraphId, Arc<[NodeId]>> = FxHashMap::default();
     let mut owners: FxHashMap<GraphId, u32> = FxHashMap::default();
-    for (id, graph) in model.graphs() {
+    for (id, graph) in model.graphs().filter(|(_, graph)| graph.nests) {
         for (_, node) in graph.nodes() {
             for inner in node.attrs.graphs() {
                 *owners.entry(inner).or_default() += 1;
@@ -31,9 +44,10 @@ pub fn verify(model: &Model) -> Result<(), Error> {
         if owners.get(&id).copied().unwrap_or(0) != expected {
             return Err(broken(model, id, "the graph does not hang on exactly one attribute".to_owned()));
         }
-        Checker { model, id, graph }.check()?;
+        let order = Checker { model, id, graph }.check(known(id))?;
+        orders.insert(id, order);
     }
-    Ok(())
+    Ok(orders)
 }
 
 fn broken(model: &Model, graph: GraphId, message: String) -> Error {
@@ -46,16 +60,37 @@ struct Checker<'a> {
     graph: &'a Graph,
 }
 
+/// Names that were met. Only their hashes are kept: a large graph has millions, and that two are equal is the exception.
+struct Met {
+    hashes: FxHashSet<u64>,
+    /// Two names have one hash, or a name is empty.
+    doubtful: bool,
+}
+
+impl Met {
+    fn meet(&mut self, name: &str) {
+        self.doubtful |= name.is_empty() || !self.hashes.insert(FxBuildHasher.hash_one(name));
+    }
+}
+
 impl Checker<'_> {
-    fn check(&self) -> Result<(), Error> {
-        self.uses()?;
-        self.definitions()?;
-        self.names()?;
-        if let Err(cycle) = topological(self.model, self.graph) {
-            let names: Vec<&str> = cycle.iter().take(3).map(|&id| self.node_name(id)).collect();
-            return self.fail(format!("{} nodes in or behind a cycle: {}", cycle.len(), names.join(", ")));
+    fn check(&self, known: Option<Arc<[NodeId]>>) -> Result<Arc<[NodeId]>, Error> {
+        let bound = self.graph.nodes.len().max(self.graph.values.len());
+        let mut names = Met { hashes: FxHashSet::with_capacity_and_hasher(bound, FxBuildHasher), doubtful: false };
+        let (uses, results) = self.nodes(&mut names)?;
+        self.values(&mut names, uses, results)?;
+        self.kept()?;
+        if names.doubtful {
+            self.names()?;
         }
-        Ok(())
+        self.port_names()?;
+        if let Some(order) = known.filter(|order| is_in_order(self.model, self.graph, order)) {
+            return Ok(order);
+        }
+        topological(self.model, self.graph).map(Arc::from).or_else(|cycle| {
+            let names: Vec<&str> = cycle.iter().take(3).map(|&id| self.node_name(id)).collect();
+            self.fail(format!("{} nodes in or behind a cycle: {}", cycle.len(), names.join(", ")))
+        })
     }
 
     fn fail<T>(&self, message: String) -> Result<T, Error> {
@@ -74,26 +109,35 @@ impl Checker<'_> {
         }
     }
 
-    fn uses(&self) -> Result<(), Error> {
-        let mut expected = 0usize;
-        let mut require = |value: ValueId, used: Use, whose: &str| -> Result<(), Error> {
-            expected += 1;
-            self.alive(value, whose)?;
-            if self.graph.value(value).uses.contains(used) {
-                return Ok(());
-            }
-            self.fail(format!("the use of `{}` by {whose} is not recorded", self.graph.value(value).name))
-        };
+    /// A use is recorded.
+    fn require<'n>(&self, value: ValueId, used: Use, whose: impl FnOnce() -> &'n str) -> Result<(), Error> {
+        match self.graph.get_value(value) {
+            Some(value) if value.uses.contains(used) => Ok(()),
+            Some(value) => self.fail(format!("the use of `{}` by {} is not recorded", value.name, whose())),
+            None => self.fail(format!("{} refers to an erased value", whose())),
+        }
+    }
+
+    /// What nodes and ports refer to is there and knows it. The numbers of uses and of results.
+    fn nodes(&self, names: &mut Met) -> Result<(usize, usize), Error> {
+        let (mut uses, mut results) = (0, 0);
         let mut control_edges = vec![0usize; self.graph.node_bound()];
         for (id, node) in self.graph.nodes() {
+            if self.model.dialect == Dialect::Tf {
+                names.meet(&node.name);
+            }
+            let whose = || self.node_name(id);
             for (slot, value) in node.inputs.iter().enumerate() {
-                if let Some(value) = value {
-                    require(*value, Use::Operand { node: id, slot: slot as u32 }, self.node_name(id))?;
-                }
+                let Some(value) = *value else { continue };
+                self.require(value, Use::Operand { node: id, slot: slot as u32 }, whose)?;
+                uses += 1;
             }
             for site in &node.control {
                 match site {
-                    Site::Const(value) => require(*value, Use::Control { node: id }, self.node_name(id))?,
+                    Site::Const(value) => {
+                        self.require(*value, Use::Control { node: id }, whose)?;
+                        uses += 1;
+                    }
                     Site::Node(source) => {
                         if self.graph.get_node(*source).is_none() {
                             return self.fail(format!("`{}` has an erased control input", self.node_name(id)));
@@ -102,26 +146,32 @@ impl Checker<'_> {
                     }
                 }
             }
+            for inner in node.attrs.graphs() {
+                let inner_graph = self.model.graph(inner);
+                for &outer in inner_graph.captures.keys() {
+                    self.require(outer, Use::Capture { graph: inner }, || &inner_graph.name)?;
+                    uses += 1;
+                }
+            }
+            for (slot, value) in node.outputs.iter().enumerate() {
+                let Some(value) = *value else { continue };
+                let defined = self.graph.get_value(value).map(|value| &value.def);
+                if !matches!(defined, Some(Def::Node { node, slot: at }) if *node == id && *at as usize == slot) {
+                    return self.fail(format!("result {slot} of `{}` is defined elsewhere", self.node_name(id)));
+                }
+                results += 1;
+            }
         }
         for (index, port) in self.graph.outputs.iter().enumerate() {
-            require(port.value, Use::Output { index: index as u32 }, &port.name)?;
+            self.require(port.value, Use::Output { index: index as u32 }, || &port.name)?;
         }
+        uses += self.graph.outputs.len();
         for (index, port) in self.graph.inputs.iter().enumerate() {
             self.alive(port.value, &port.name)?;
             if !matches!(self.graph.value(port.value).def, Def::Input { .. }) {
-                require(port.value, Use::Input { index: index as u32 }, &port.name)?;
+                self.require(port.value, Use::Input { index: index as u32 }, || &port.name)?;
+                uses += 1;
             }
-        }
-        for (_, node) in self.graph.nodes() {
-            for inner in node.attrs.graphs() {
-                for &outer in self.model.graph(inner).captures.keys() {
-                    require(outer, Use::Capture { graph: inner }, &self.model.graph(inner).name)?;
-                }
-            }
-        }
-        let recorded: usize = self.graph.values().map(|(_, value)| value.uses().len()).sum();
-        if recorded != expected {
-            return self.fail(format!("{recorded} uses recorded, {expected} found"));
         }
         for (id, node) in self.graph.nodes() {
             let (recorded, expected) = (node.control_uses.len(), control_edges[id.index()]);
@@ -130,15 +180,11 @@ impl Checker<'_> {
                 return self.fail(format!("{recorded} control uses of `{name}` recorded, {expected} found"));
             }
         }
-        for &node in &self.graph.kept {
-            if self.graph.get_node(node).is_none() {
-                return self.fail("a kept node was erased".to_owned());
-            }
-        }
-        Ok(())
+        Ok((uses, results))
     }
 
-    fn definitions(&self) -> Result<(), Error> {
+    /// Values are defined by what is there, and have no other uses than were found.
+    fn values(&self, names: &mut Met, uses: usize, results: usize) -> Result<(), Error> {
         let ports: FxHashSet<ValueId> = self.graph.inputs.iter().map(|port| port.value).collect();
         for (outer, value) in self.graph.captures() {
             let capture = self.graph.get_value(value).map(|value| &value.def);
@@ -146,16 +192,20 @@ impl Checker<'_> {
                 return self.fail("a captured value was erased".to_owned());
             }
         }
+        let (mut recorded, mut computed) = (0, 0);
         for (id, value) in self.graph.values() {
+            recorded += value.uses().len();
+            let is_named = match self.model.dialect {
+                Dialect::Tf => matches!(value.def, Def::Const(_)),
+                Dialect::Onnx => !matches!(value.def, Def::Capture { .. }),
+            };
+            if is_named {
+                names.meet(&value.name);
+            }
             match &value.def {
-                Def::Node { node, slot } => {
-                    let defined = self.graph.get_node(*node).and_then(|node| node.output(*slot as usize));
-                    if defined != Some(id) {
-                        return self.fail(format!("`{}` is not the result its definition names", value.name));
-                    }
-                }
+                Def::Node { .. } => computed += 1,
                 Def::Const(constant) => {
-                    if value.ty != constant.tensor.ty() && matches!(value.ty, Type::Tensor { .. }) {
+                    if !is_declared(&value.ty, &constant.tensor) {
                         let found = constant.tensor.ty();
                         return self.fail(format!("constant `{}` is declared {} but is {found}", value.name, value.ty));
                     }
@@ -174,7 +224,29 @@ impl Checker<'_> {
                 }
             }
         }
+        if recorded != uses {
+            return self.fail(format!("{recorded} uses recorded, {uses} found"));
+        }
+        // Every result is defined where it stands: as many values as results are all of them.
+        if computed != results { self.results() } else { Ok(()) }
+    }
+
+    fn results(&self) -> Result<(), Error> {
+        for (id, value) in self.graph.values() {
+            if let Def::Node { node, slot } = value.def
+                && self.graph.get_node(node).and_then(|node| node.output(slot as usize)) != Some(id)
+            {
+                return self.fail(format!("`{}` is not the result its definition names", value.name));
+            }
+        }
         Ok(())
+    }
+
+    fn kept(&self) -> Result<(), Error> {
+        match self.graph.kept.iter().all(|&node| self.graph.get_node(node).is_some()) {
+            true => Ok(()),
+            false => self.fail("a kept node was erased".to_owned()),
+        }
     }
 
     fn names(&self) -> Result<(), Error> {
@@ -198,6 +270,11 @@ impl Checker<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn port_names(&self) -> Result<(), Error> {
+        let mut seen: FxHashSet<&str> = FxHashSet::default();
         for ports in [&self.graph.inputs, &self.graph.outputs] {
             seen.clear();
             if let Some(port) = ports.iter().find(|port| !seen.insert(&port.name)) {
@@ -206,6 +283,15 @@ impl Checker<'_> {
         }
         Ok(())
     }
+}
+
+/// The type, if it says something about a tensor, is the tensor's.
+fn is_declared(ty: &Type, tensor: &Tensor) -> bool {
+    let Type::Tensor { dtype, shape } = ty else { return true };
+    let extents = tensor.shape();
+    let same = |(dim, &extent): (&Dim, &usize)| *dim == Dim::Known(extent as u64);
+    *dtype == Some(tensor.dtype())
+        && shape.as_ref().is_some_and(|shape| shape.len() == extents.len() && shape.iter().zip(extents).all(same))
 }
 
 #[cfg(test)]

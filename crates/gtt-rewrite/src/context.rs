@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, Tensor, ValueId, traverse};
+use gtt_ir::{Dialect, Domain, Editor, Graph, GraphId, Model, Name, NodeId, Tensor, ValueId, traverse, verify_ordered};
 use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
+use crate::names::Names;
 use crate::{Change, Deviation, Scope};
 
 /// The model under change, and where a pass writes down what it did and what it did not do.
@@ -34,6 +35,8 @@ pub(crate) struct Session {
     /// The step left work for the next round.
     pub(crate) unsettled: bool,
     pub(crate) survey: Option<Survey>,
+    /// Names in use at a revision of the model.
+    pub(crate) names: Option<(u64, Names)>,
     pub(crate) budget: Option<u64>,
     pub(crate) examples: usize,
     pub(crate) journal: Journal,
@@ -41,26 +44,53 @@ pub(crate) struct Session {
 
 /// The nodes of a model in execution order, and which ops there are.
 pub(crate) struct Survey {
-    pub(crate) revision: u64,
-    pub(crate) graphs: FxHashMap<GraphId, Arc<[NodeId]>>,
-    pub(crate) ops: FxHashSet<Name>,
+    revision: u64,
+    graphs: FxHashMap<GraphId, Arc<Order>>,
+    ops: FxHashMap<Name, u32>,
+}
+
+/// The nodes of a graph in execution order.
+#[derive(Default)]
+pub(crate) struct Order {
+    pub(crate) nodes: Arc<[NodeId]>,
+    /// The op of each, by its number in [`Survey::ops`]: who looks for a few ops need not look at all nodes.
+    pub(crate) ops: Vec<u32>,
 }
 
 impl Survey {
     fn of(model: &Model) -> Self {
-        let mut survey = Self { revision: model.revision(), graphs: FxHashMap::default(), ops: FxHashSet::default() };
-        for (id, graph) in model.graphs() {
-            // A model with a cycle is still visited; the verifier has its say after the pass.
-            let order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
-            for &node in &order {
-                let name = &graph.node(node).op.name;
-                if !survey.ops.contains(name) {
-                    survey.ops.insert(name.clone());
-                }
-            }
-            survey.graphs.insert(id, order.into());
+        // A model with a cycle is still visited; the verifier has its say after the pass.
+        let order = |graph| traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
+        Self::along(model, model.graphs().map(|(id, graph)| (id, order(graph).into())))
+    }
+
+    fn along(model: &Model, orders: impl IntoIterator<Item = (GraphId, Arc<[NodeId]>)>) -> Self {
+        let mut survey = Self { revision: model.revision(), graphs: FxHashMap::default(), ops: FxHashMap::default() };
+        for (id, nodes) in orders {
+            let graph = model.graph(id);
+            let ops = nodes.iter().map(|&node| survey.number(&graph.node(node).op.name)).collect();
+            survey.graphs.insert(id, Arc::new(Order { nodes, ops }));
         }
         survey
+    }
+
+    fn number(&mut self, op: &Name) -> u32 {
+        if let Some(number) = self.ops.get(op) {
+            return *number;
+        }
+        let number = self.ops.len() as u32;
+        self.ops.insert(op.clone(), number);
+        number
+    }
+
+    /// The nodes of a graph; none if the graph is newer.
+    pub(crate) fn order(&self, graph: GraphId) -> Arc<Order> {
+        self.graphs.get(&graph).cloned().unwrap_or_default()
+    }
+
+    /// The ops of the model by name, numbered from 0.
+    pub(crate) fn ops(&self) -> &FxHashMap<Name, u32> {
+        &self.ops
     }
 }
 
@@ -71,6 +101,40 @@ impl Session {
             self.survey = None;
         }
         self.survey.get_or_insert_with(|| Survey::of(model))
+    }
+
+    /// The survey of the model as it is now, if there is one.
+    fn known_survey(&self, model: &Model) -> Option<&Survey> {
+        self.survey.as_ref().filter(|survey| survey.revision == model.revision())
+    }
+
+    /// Verifies the model. What is found out about its order is kept.
+    pub(crate) fn verify(&mut self, model: &Model) -> Result<(), gtt_ir::Error> {
+        let known = self.known_survey(model);
+        let orders = verify_ordered(model, |graph| Some(known?.graphs.get(&graph)?.nodes.clone()))?;
+        if known.is_none() {
+            self.survey = Some(Survey::along(model, orders));
+        }
+        Ok(())
+    }
+
+    /// The names of the model as it is now. Who changes it by rewrites alone hands them back.
+    pub(crate) fn take_names(&mut self, model: &Model) -> Names {
+        let known = self.names.take().filter(|(revision, _)| *revision == model.revision());
+        let names = known.map_or_else(|| Names::of(model), |(_, names)| names);
+        debug_assert!(names.describes(model), "names are kept up to date");
+        names
+    }
+
+    /// Takes the names back, of the model as it is now.
+    pub(crate) fn keep_names(&mut self, model: &Model, names: Names) {
+        self.names = names.kept(model).map(|names| (model.revision(), names));
+    }
+
+    /// Infers the types of the model as it is now.
+    pub(crate) fn infer(&self, model: &Model) -> Types {
+        let known = self.known_survey(model);
+        Types::ordered(model, |graph| Some(&*known?.graphs.get(&graph)?.nodes))
     }
 }
 
@@ -85,6 +149,7 @@ impl Session {
             repeats: false,
             unsettled: false,
             survey: None,
+            names: None,
             budget,
             examples,
             journal: Journal::default(),
@@ -194,7 +259,7 @@ impl<'a> PassContext<'a> {
         match &self.session.types {
             Some((revision, types)) if *revision == self.model.revision() => types.clone(),
             _ => {
-                let types = Arc::new(Types::of(self.model));
+                let types = Arc::new(self.session.infer(self.model));
                 self.session.types = Some((self.model.revision(), types.clone()));
                 self.session.stale = false;
                 types

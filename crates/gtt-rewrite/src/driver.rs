@@ -9,12 +9,12 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use gtt_ir::{Graph, GraphId, Id, NodeId, Type, ValueId};
+use gtt_ir::{Graph, GraphId, Id, Name, NodeId, Type, ValueId};
 use gtt_ops::infer::Types;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::context::opset_of;
+use crate::context::{Order, opset_of};
 use crate::control::{self, EffectsBehind};
 use crate::names::Names;
 use crate::rewrite::Rewrite;
@@ -85,35 +85,61 @@ impl Selection {
     fn rules(&self, op: &str) -> &[usize] {
         self.by_op.get(op).unwrap_or(&self.always)
     }
+
+    /// By number of an op: some rule is asked about it. Debug builds show rules the others, too.
+    fn asked(&self, ops: &FxHashMap<Name, u32>) -> Vec<bool> {
+        let mut asked = vec![cfg!(debug_assertions); ops.len()];
+        ops.iter().for_each(|(op, &number)| asked[number as usize] |= !self.rules(op).is_empty());
+        asked
+    }
 }
 
-/// Nodes to visit, each at most once at a time.
+/// Nodes to visit, each at most once at a time: first in execution order, then those that rewrites touched.
 struct Queue {
-    nodes: VecDeque<NodeId>,
-    queued: Vec<bool>,
+    order: Arc<Order>,
+    next: usize,
+    later: VecDeque<NodeId>,
+    places: Vec<Place>,
+}
+
+/// Where a node is in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Not in it.
+    Out,
+    /// It will be visited.
+    Waiting,
+    /// It will be come to in execution order, but no rule is about its op.
+    Passed,
 }
 
 impl Queue {
-    fn of(graph: &Graph, order: &[NodeId]) -> Self {
-        let mut queued = vec![false; graph.node_bound()];
-        for node in order {
-            queued[node.index()] = true;
+    fn of(graph: &Graph, order: Arc<Order>, is_asked: &[bool]) -> Self {
+        let mut places = vec![Place::Out; graph.node_bound()];
+        for (node, &op) in order.nodes.iter().zip(&order.ops) {
+            places[node.index()] = if is_asked[op as usize] { Place::Waiting } else { Place::Passed };
         }
-        Self { nodes: order.iter().copied().collect(), queued }
+        Self { order, next: 0, later: VecDeque::new(), places }
     }
 
     fn pop(&mut self) -> Option<NodeId> {
-        let node = self.nodes.pop_front()?;
-        self.queued[node.index()] = false;
+        while let Some(&node) = self.order.nodes.get(self.next) {
+            self.next += 1;
+            if std::mem::replace(&mut self.places[node.index()], Place::Out) == Place::Waiting {
+                return Some(node);
+            }
+        }
+        let node = self.later.pop_front()?;
+        self.places[node.index()] = Place::Out;
         Some(node)
     }
 
     fn push(&mut self, node: NodeId) {
-        if self.queued.len() <= node.index() {
-            self.queued.resize(node.index() + 1, false);
+        if self.places.len() <= node.index() {
+            self.places.resize(node.index() + 1, Place::Out);
         }
-        if !std::mem::replace(&mut self.queued[node.index()], true) {
-            self.nodes.push_back(node);
+        if std::mem::replace(&mut self.places[node.index()], Place::Waiting) == Place::Out {
+            self.later.push_back(node);
         }
     }
 
@@ -206,6 +232,9 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             self.cx.session.types = Some((self.cx.model.revision(), types));
             self.cx.session.stale = stale;
         }
+        if let Some(names) = self.names.take() {
+            self.cx.session.keep_names(self.cx.model, names);
+        }
         self.write_down_refusals();
         Ok(())
     }
@@ -213,14 +242,17 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
     /// No op of the model is one that the rules are about.
     fn has_nothing_to_look_at(&mut self) -> bool {
         let survey = self.cx.session.survey(self.cx.model);
-        let occurs = |rule: &&dyn Rule| rule.ops().is_empty() || rule.ops().iter().any(|op| survey.ops.contains(*op));
+        let occurs =
+            |rule: &&dyn Rule| rule.ops().is_empty() || rule.ops().iter().any(|op| survey.ops().contains_key(*op));
         !self.rules.iter().any(occurs)
     }
 
     /// Visits a graph; `false` when no rewrite is allowed any more.
     fn sweep(&mut self, graph: GraphId, revisit: bool) -> Result<bool, Error> {
-        let order = self.cx.session.survey(self.cx.model).graphs.get(&graph).cloned().unwrap_or_default();
-        let mut queue = Queue::of(self.cx.graph(graph), &order);
+        let survey = self.cx.session.survey(self.cx.model);
+        let asked = self.selection.asked(survey.ops());
+        let order = survey.order(graph);
+        let mut queue = Queue::of(self.cx.graph(graph), order, &asked);
         let opset = opset_of(self.cx.model, graph);
         while let Some(node) = queue.pop() {
             let Some(found) = self.cx.graph(graph).get_node(node) else { continue };
@@ -301,7 +333,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             replacements(&rewrite).into_iter().map(|(old, _)| (old, self.known_type(graph, old))).collect();
         let label = crate::context::label(self.cx.graph(graph), node);
         tracing::debug!(rule = rule.name(), node = %label, "rewrite");
-        let names = self.names.get_or_insert_with(|| Names::of(self.cx.model));
+        let names = self.names.get_or_insert_with(|| self.cx.session.take_names(self.cx.model));
         let spliced = Splice::apply(self.cx.model.edit(graph), names, node, plan, &types, &rewrite);
         let touched = spliced.map_err(|bug| self.bug_at(rule, graph, &label, &bug))?;
         if self.types.get().is_some() {
@@ -338,6 +370,7 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
             graph,
             opset,
             evaluator: self.cx.evaluator,
+            session: self.cx.session,
             types: &self.types,
             newer: &self.newer,
         }

@@ -18,11 +18,14 @@ pub(crate) struct Names {
     ports: FxHashMap<(GraphId, Name), PortList>,
     next: FxHashMap<Name, u32>,
     temporary: u64,
+    /// Graphs of the model. The names of one that is erased are not given back.
+    graphs: usize,
 }
 
 impl Names {
     pub(crate) fn of(model: &Model) -> Self {
-        let mut names = Self::default();
+        let mut names = Self { graphs: model.graphs().count(), ..Self::default() };
+        names.used.reserve(model.graphs().map(|(_, graph)| graph.value_bound()).sum());
         for (id, graph) in model.graphs() {
             for (is_output, ports) in [(false, graph.inputs()), (true, graph.outputs())] {
                 for (index, port) in ports.iter().enumerate() {
@@ -47,6 +50,17 @@ impl Names {
             }
         }
         names
+    }
+
+    /// The same as [`Names::of`] of a model that only rewrites have changed since. `None` if a graph went with all its names.
+    pub(crate) fn kept(mut self, model: &Model) -> Option<Self> {
+        self.next.clear();
+        (self.graphs == model.graphs().count()).then_some(self)
+    }
+
+    /// It says of every name what [`Names::of`] says.
+    pub(crate) fn describes(&self, model: &Model) -> bool {
+        self.used == Self::of(model).used
     }
 
     /// A name that nothing has and that never reaches a file: for newcomers until names are settled.

@@ -8,6 +8,7 @@ use gtt_ops::eval::Evaluator;
 use gtt_ops::infer::Types;
 use rustc_hash::FxHashMap;
 
+use crate::context::Session;
 use crate::{Decline, Rewrite};
 
 /// A rule. It looks at one node and its surroundings and changes nothing; the driver ([`apply_rules`](crate::apply_rules))
@@ -32,6 +33,7 @@ pub struct RuleContext<'a> {
     pub(crate) graph: GraphId,
     pub(crate) opset: i64,
     pub(crate) evaluator: &'a dyn Evaluator,
+    pub(crate) session: &'a Session,
     pub(crate) types: &'a OnceCell<Arc<Types>>,
     pub(crate) newer: &'a FxHashMap<(GraphId, ValueId), Type>,
 }
@@ -128,7 +130,7 @@ impl<'a> RuleContext<'a> {
 
     /// The table of inferred types. It may be older than the newest rewrites: [`RuleContext::ty`] knows these, too.
     pub fn types(&self) -> &'a Types {
-        self.types.get_or_init(|| Arc::new(Types::of(self.model)))
+        self.types.get_or_init(|| Arc::new(self.session.infer(self.model)))
     }
 
     /// Computes nodes whose operands are constants.

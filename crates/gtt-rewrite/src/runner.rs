@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use gtt_ir::{Model, verify};
+use gtt_ir::Model;
 use gtt_ops::eval::{Evaluator, Exact};
 use rustc_hash::FxHashMap;
 
@@ -117,11 +117,11 @@ impl<'a> Runner<'a> {
     /// before it are done. A model that is broken to begin with is refused unless the pipeline is empty.
     pub fn run(&mut self, model: &mut Model, pipeline: &Pipeline) -> Result<Report, Error> {
         let start = Instant::now();
+        let mut session = Session::new(self.bisect_limit, self.examples);
         if !pipeline.is_empty() {
-            verify(model).map_err(|error| Error::failed("", format!("the model is broken: {error}")))?;
+            session.verify(model).map_err(|error| Error::failed("", format!("the model is broken: {error}")))?;
         }
         let before = Size::of(model);
-        let session = Session::new(self.bisect_limit, self.examples);
         let mut run = Run {
             runner: self,
             model,
@@ -278,8 +278,8 @@ impl Run<'_, '_, '_> {
         self.session.unsettled = false;
         let revision = self.model.revision();
         let budget = self.session.budget;
-        let types = self.cached_types();
-        let contract = Contract::of(self.model, types.as_deref());
+        // The table is the pass's alone, which may keep it up to date.
+        let contract = Contract::of(self.model, self.cached_types().as_deref());
         let start = Instant::now();
         let mut cx = PassContext {
             model: self.model,
@@ -317,6 +317,7 @@ impl Run<'_, '_, '_> {
                 }
                 self.session.types = None;
                 self.session.survey = None;
+                self.session.names = None;
                 self.session.budget = budget;
                 if !step.ignore_errors {
                     return Err(error);
@@ -334,8 +335,9 @@ impl Run<'_, '_, '_> {
     }
 
     /// What every pass owes the next one.
-    fn check(&self, step: &Step, contract: &Contract) -> Result<(), Error> {
-        verify(self.model).map_err(|error| Error::internal("", format!("it left a broken graph: {error}")))?;
+    fn check(&mut self, step: &Step, contract: &Contract) -> Result<(), Error> {
+        let verified = self.session.verify(self.model);
+        verified.map_err(|error| Error::internal("", format!("it left a broken graph: {error}")))?;
         let types = self.cached_types();
         contract
             .check(self.model, types.as_deref(), step.pass.interface(step.info.interface), step.numerics())

@@ -1,5 +1,7 @@
 //! The pass over the graphs.
 
+use std::borrow::Cow;
+
 use gtt_ir::{Def, Dialect, Dim, Domain, Graph, GraphId, Model, NodeId, Shape, Tensor, Type, Value, traverse};
 
 use super::context::{Context, Facts};
@@ -21,26 +23,33 @@ pub(super) struct Driver<'a, 'm> {
     pub(super) types: &'a mut Types,
 }
 
+/// Execution orders that are known.
+type Orders<'o, 'a> = dyn Fn(GraphId) -> Option<&'a [NodeId]> + 'o;
+
 impl<'m> Driver<'_, 'm> {
     /// Infers the main graph and what is nested in it, and TensorFlow's functions from what they declare of their arguments. ONNX's
     /// functions and whatever else there is keep their declared types.
-    pub(super) fn run(&mut self) {
+    pub(super) fn run(&mut self, orders: &Orders<'_, '_>) {
         for (id, graph) in self.model.graphs() {
             let mut table = Table::new(graph.value_bound());
-            for (value, definition) in graph.values() {
+            // What no node computes gets its type when the graph is gone through, which the main graph always is.
+            let is_main = id == self.model.main_id();
+            let is_wanted =
+                |value: &Value| value.ty != Type::Unknown && (!is_main || matches!(value.def, Def::Node { .. }));
+            for (value, definition) in graph.values().filter(|(_, definition)| is_wanted(definition)) {
                 table.set(value, Fact::of(without_names(&definition.ty)));
             }
             self.types.graphs.insert(id, table);
         }
-        self.graph(self.model.main_id(), 0);
+        self.graph(self.model.main_id(), 0, orders);
         if self.model.dialect == Dialect::Tf {
             for function in &self.model.functions {
-                self.graph(function.graph, 1);
+                self.graph(function.graph, 1, orders);
             }
         }
     }
 
-    fn graph(&mut self, id: GraphId, depth: usize) {
+    fn graph(&mut self, id: GraphId, depth: usize, orders: &Orders<'_, '_>) {
         let model = self.model;
         let graph = model.graph(id);
         for (value, definition) in graph.values() {
@@ -54,11 +63,12 @@ impl<'m> Driver<'_, 'm> {
         if model.dialect == Dialect::Tf {
             self.feeds(id, graph);
         }
-        let order = traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
-        for node in order {
+        let sorted = || traverse::topological(model, graph).unwrap_or_else(|_| traverse::by_rank(graph));
+        let order = orders(id).map_or_else(|| Cow::Owned(sorted()), Cow::Borrowed);
+        for &node in order.iter() {
             if depth < MAX_DEPTH {
                 for inner in graph.node(node).attrs.graphs() {
-                    self.graph(inner, depth + 1);
+                    self.graph(inner, depth + 1, orders);
                 }
             }
             self.node(id, node);
@@ -214,7 +224,9 @@ fn without_names(ty: &Type) -> Type {
 /// The results of a node whose operands are all small and known.
 fn evaluated(context: &Context<'_>) -> Option<Facts> {
     let node = context.node;
-    if node.inputs.is_empty() || !crate::info(&node.op).is_foldable() {
+    // Most nodes have an operand that is not known.
+    let is_known = |slot| !context.has(slot) || context.known(slot).is_some();
+    if node.inputs.is_empty() || !(0..node.inputs.len()).all(is_known) || !crate::info(&node.op).is_foldable() {
         return None;
     }
     let mut inputs: Vec<Option<&Tensor>> = Vec::with_capacity(node.inputs.len());

@@ -89,7 +89,8 @@ impl Content {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fact {
     pub(super) ty: Type,
-    pub(super) content: Option<Content>,
+    /// In a box, as most results have none and facts are moved about.
+    pub(super) content: Option<Box<Content>>,
 }
 
 impl Fact {
@@ -105,7 +106,7 @@ impl Fact {
 
     /// The same with content.
     pub(super) fn with(self, content: Option<Content>) -> Self {
-        Self { content, ..self }
+        Self { content: content.map(Box::new), ..self }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn follow(context: &mut Context<'_>, facts: &mut Facts) {
         None => true,
     };
     if fits {
-        facts[0].content = Content::of(dtype, scalar, items);
+        facts[0].content = Content::of(dtype, scalar, items).map(Box::new);
     }
 }
 
@@ -242,7 +242,7 @@ fn parts(context: &mut Context<'_>, facts: &mut Facts) {
     if name == "ShapeN" {
         for (slot, fact) in facts.iter_mut().enumerate() {
             if let (Some(shape), Some(dtype)) = (context.shape(slot), fact.ty.dtype()) {
-                fact.content = Content::of(dtype, false, extents(context, shape));
+                fact.content = Content::of(dtype, false, extents(context, shape)).map(Box::new);
             }
         }
         return;
@@ -261,7 +261,7 @@ fn parts(context: &mut Context<'_>, facts: &mut Facts) {
             _ => return,
         };
         let Some(part) = items.get(begin..begin + length) else { return };
-        fact.content = Content::of(dtype, scalar, part.to_vec());
+        fact.content = Content::of(dtype, scalar, part.to_vec()).map(Box::new);
         begin += length;
     }
 }

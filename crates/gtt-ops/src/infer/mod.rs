@@ -67,8 +67,13 @@ pub struct Types {
 impl Types {
     /// Infers. Never fails; what cannot be told is unknown. Near-linear in nodes; contents of large constants are not read.
     pub fn of(model: &Model) -> Self {
+        Self::ordered(model, |_| None)
+    }
+
+    /// The same for who has execution orders of the graphs at hand; what has none is sorted.
+    pub fn ordered<'a>(model: &Model, order: impl Fn(GraphId) -> Option<&'a [NodeId]>) -> Self {
         let mut types = Self::default();
-        driver::Driver { model, types: &mut types }.run();
+        driver::Driver { model, types: &mut types }.run(&order);
         for note in &types.notes {
             tracing::debug!("{}", note.text);
         }

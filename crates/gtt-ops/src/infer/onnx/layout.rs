@@ -296,7 +296,7 @@ fn constant_of_shape(context: &mut Context<'_>) -> Facts {
         && let Some(&[number]) = value.to_i64s().as_deref()
     {
         let scalar = fact.ty.rank() == Some(0);
-        fact.content = Content::of(dtype, scalar, vec![Some(Expr::number(number)); length]);
+        fact = fact.with(Content::of(dtype, scalar, vec![Some(Expr::number(number)); length]));
     }
     vec![fact]
 }

@@ -28,10 +28,10 @@ pub(super) fn infer(context: &mut Context<'_>) -> (Facts, Option<String>) {
         (0..count).map(|slot| Fact::tensor(dtypes.get(slot).copied().flatten(), shapes.next().flatten())).collect();
     if let Some(first) = facts.first_mut() {
         if crate::info(&context.node.op).passthrough {
-            first.content = context.content(0).cloned();
+            first.content = context.content(0).cloned().map(Box::new);
         } else if context.node.op.is_tf("Const") {
             // A constant with control inputs is a node; when it has a value, it is this one.
-            first.content = context.attr("value").and_then(Attr::as_tensor).and_then(Content::small);
+            first.content = context.attr("value").and_then(Attr::as_tensor).and_then(Content::small).map(Box::new);
         }
     }
     (facts, words)
