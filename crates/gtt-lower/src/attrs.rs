@@ -13,7 +13,7 @@ pub(crate) struct Call<'a> {
     pub(crate) inputs: Vec<Val>,
     /// Which results are needed.
     pub(crate) needed: Vec<bool>,
-    /// What it stands for, if not for itself; it has another operand then.
+    /// What it stands for, or belongs to; it may have another operand then.
     pub(crate) idiom: Option<Idiom>,
 }
 

@@ -306,7 +306,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                     source.is_some_and(|source| self.graph.node(source).op.is_tf("LoopCond"))
                 };
                 work.extend(node.input(1).filter(of_loop));
-            } else if let Some((_, operand)) = idioms::of(self.graph, &self.fed, node) {
+            } else if let Some((_, Some(operand))) = idioms::of(self.graph, &self.fed, node) {
                 work.push(operand);
             } else {
                 work.extend(node.operands());
@@ -348,14 +348,14 @@ impl<'a, 'b> Walk<'a, 'b> {
     }
 
     /// The node with its operands lowered; `None` when one failed. Operands of `Merge` that are dead are left out, and so is the
-    /// predicate of `Switch`. An idiom has the operand that it needs.
+    /// predicate of `Switch`. An idiom may have another operand.
     fn operands(&mut self, node: &'a Node) -> Option<Call<'a>> {
         let is_merge = node.op.is_tf("Merge");
         let idiom = idioms::of(self.graph, &self.fed, node);
         let operands: SmallVec<[Option<ValueId>; 4]> = match idiom {
-            Some((_, operand)) => smallvec![Some(operand)],
-            None if node.op.is_tf("Switch") => smallvec![node.input(0)],
-            None => node.inputs.clone(),
+            Some((_, Some(operand))) => smallvec![Some(operand)],
+            _ if node.op.is_tf("Switch") => smallvec![node.input(0)],
+            _ => node.inputs.clone(),
         };
         let mut inputs = Vec::with_capacity(operands.len());
         for value in operands {
@@ -380,7 +380,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         match call.idiom {
             Some(Idiom::Mask) => return create::mask(self.builder, call),
             Some(Idiom::Gelu) => return functions::gelu_factor(self.builder, call),
-            None => {}
+            Some(Idiom::LayerNorm) | None => {}
         }
         if let Some(results) = self.structure(call).or_else(|| self.variable(call)) {
             return results;

@@ -10,9 +10,6 @@ use super::{DEEPEST, Fed, definition, scalar};
 
 /// If the node is such a mask: the operand that holds its shape.
 pub(super) fn mask(graph: &Graph, fed: &Fed<'_>, node: &Node) -> Option<ValueId> {
-    if !node.op.is_tf("Floor") {
-        return None;
-    }
     let sum = definition(graph, fed, node.input(0)?)?;
     if !matches!(sum.op.name.as_str(), "Add" | "AddV2") {
         return None;

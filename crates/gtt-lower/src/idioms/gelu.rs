@@ -12,11 +12,8 @@ use super::{DEEPEST, Fed, definition, scalar};
 /// How far a constant may be from its number, relatively: it is a float32.
 const ROUNDING: f64 = 1e-6;
 
-/// If the node is the `Erfc` of a GELU: what the GELU is of.
+/// If an `Erfc` is that of a GELU: what the GELU is of.
 pub(super) fn factor(graph: &Graph, fed: &Fed<'_>, node: &Node) -> Option<ValueId> {
-    if !node.op.is_tf("Erfc") {
-        return None;
-    }
     let x = scaled(graph, fed, node.input(0)?, -FRAC_1_SQRT_2)?;
     let erfc = node.output(0)?;
     let &[Use::Operand { node: product, .. }] = graph.value(erfc).uses() else { return None };

@@ -2,6 +2,7 @@
 
 mod dropout;
 mod gelu;
+mod layer_norm;
 
 use gtt_ir::{Def, Graph, Name, Node, ValueId};
 use rustc_hash::FxHashMap;
@@ -12,19 +13,25 @@ const DEEPEST: usize = 8;
 /// What is fed is neither constant nor computed.
 type Fed<'a> = FxHashMap<ValueId, &'a Name>;
 
-/// What a node stands for, with one operand in the place of its own.
+/// What a node stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idiom {
     /// The mask of a dropout that keeps everything; its operand is a shape.
     Mask,
     /// The factor of `x / 2` in a GELU; its operand is `x`.
     Gelu,
+    /// A mean that is taken from what it is the mean of, and squared: `LayerNormalization` can do that along the last axes.
+    LayerNorm,
 }
 
-/// The idiom that ends with a node, and its operand.
-pub(crate) fn of(graph: &Graph, fed: &Fed<'_>, node: &Node) -> Option<(Idiom, ValueId)> {
-    let mask = dropout::mask(graph, fed, node).map(|shape| (Idiom::Mask, shape));
-    mask.or_else(|| gelu::factor(graph, fed, node).map(|x| (Idiom::Gelu, x)))
+/// The idiom that a node belongs to, and the operand in the place of its own, if it has another.
+pub(crate) fn of(graph: &Graph, fed: &Fed<'_>, node: &Node) -> Option<(Idiom, Option<ValueId>)> {
+    match node.op.name.as_str() {
+        "Floor" => dropout::mask(graph, fed, node).map(|shape| (Idiom::Mask, Some(shape))),
+        "Erfc" => gelu::factor(graph, fed, node).map(|x| (Idiom::Gelu, Some(x))),
+        "Mean" => layer_norm::is_mean(graph, node).then_some((Idiom::LayerNorm, None)),
+        _ => None,
+    }
 }
 
 fn definition<'a>(graph: &'a Graph, fed: &Fed<'_>, value: ValueId) -> Option<&'a Node> {

@@ -6,6 +6,7 @@ use super::shape::order_kept;
 use super::{Results, only};
 use crate::attrs::Call;
 use crate::builder::Builder;
+use crate::idioms::Idiom;
 use crate::value::{Form, Val, Why, axis, axis_in, declared, decline};
 
 /// Dimensions to go, ascending; `None` when the rank is unknown.
@@ -73,6 +74,11 @@ pub(crate) fn reduce(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let keep = call.flag("keep_dims", false)?;
     if op == "ReduceProd" && dtype.is_int() {
         return integer_product(builder, x, &axes, keep);
+    }
+    let is_last = builder.held(x).rank() == axes.last().map(|axis| axis + 1) && axes.len() == 1;
+    if call.idiom == Some(Idiom::LayerNorm) && is_last && builder.opset >= 17 {
+        // From here on the channels are last.
+        builder.natural(x);
     }
     let of_image = !keep && builder.held(x).is_channels_first();
     let reduced = plan(builder, x, &axes, keep)?;

@@ -93,3 +93,47 @@ fn softmax_of_a_value_held_channels_first_runs_over_dimension_one() {
 }"#,
     );
 }
+
+/// A norm over the channels of a convolution, and what reads it.
+fn of_channels(last: &str) -> String {
+    format!(
+        r#"graph main(x) -> (y) {{
+  x = Placeholder() {{dtype=f32, shape=shape[1,4,4,3]}}
+  w = const f32[1,1,3,2] random(1)
+  eps = const f32[] 0.001
+  axis = const i32[1] [-1]
+  c = Conv2D(x, w) {{T=f32, strides=[1,1,1,1], padding="SAME"}}
+  m = Mean(c, axis) {{T=f32, Tidx=i32, keep_dims=true}}
+  stop = StopGradient(m) {{T=f32}}
+  d = SquaredDifference(c, stop) {{T=f32}}
+  v = Mean(d, axis) {{T=f32, Tidx=i32, keep_dims=true}}
+  e = AddV2(v, eps) {{T=f32}}
+  r = Rsqrt(e) {{T=f32}}
+  s = Sub(c, m) {{T=f32}}
+  {last}
+}}"#
+    )
+}
+
+#[test]
+fn a_norm_over_channels_has_them_last() {
+    lowers(
+        &of_channels("y = Mul(s, r) {T=f32}"),
+        r#"graph main(x: f32[1,4,4,3]) -> (y) {
+  w/onnx = const f32[2,3,1,1] [0.7052242, -0.10012265, -0.014961645, -0.65348345, 0.8177943, 0.5382993]
+  eps = const f32[] 0.001
+  c/Transpose:v = Transpose(x) {perm=[0,3,1,2]} @c/Transpose : f32[1,3,4,4]
+  c/channels_first = Conv(c/Transpose:v, w/onnx) {group=1, kernel_shape=[1,1], strides=[1,1]} @c : f32[1,2,4,4]
+  c = Transpose(c/channels_first) {perm=[0,2,3,1]} @m/Transpose : f32[1,4,4,2]
+  m = ReduceMean(c) {axes=[3], keepdims=1} : f32[1,4,4,1]
+  d/Sub:v = Sub(c, m) @d/Sub : f32[1,4,4,2]
+  d = Mul(d/Sub:v, d/Sub:v) : f32[1,4,4,2]
+  v = ReduceMean(d) {axes=[3], keepdims=1} : f32[1,4,4,1]
+  e = Add(v, eps) : f32[1,4,4,1]
+  r/Sqrt:v = Sqrt(e) @r/Sqrt : f32[1,4,4,1]
+  r = Reciprocal(r/Sqrt:v) : f32[1,4,4,1]
+  s = Sub(c, m) : f32[1,4,4,2]
+  y = Mul(s, r) : f32[1,4,4,2]
+}"#,
+    );
+}
