@@ -178,6 +178,9 @@ pub(crate) fn follower(
     Some((fitting(cx, rewrite, norm, other)?, y))
 }
 
+/// Scales and offsets of so many bytes are copied.
+const COPIED: usize = 512;
+
 /// A value as scale or offset, if it is f32 and has exactly the normalised axes, or is a constant with ones in front of them.
 pub(crate) fn fitting(
     cx: &RuleContext<'_>,
@@ -198,7 +201,10 @@ pub(crate) fn fitting(
     // Ones in front are harmless to broadcasting as long as they do not raise the rank, but runtimes want exactly the axes.
     let tensor = cx.tensor(other)?;
     let droppable = shape.len() <= norm.shape.len() && shape[..ones].iter().all(|dim| *dim == Dim::Known(1));
-    cx.only_reader(other)?;
+    // A copy of one that others read, too, has to be smaller than the nodes that go.
+    if tensor.byte_len() > COPIED {
+        cx.only_reader(other)?;
+    }
     let tensor = if droppable { tensor.reshaped(&tensor.shape()[ones..])? } else { return None };
     Some(rewrite.constant_like(tensor, other))
 }
