@@ -264,6 +264,49 @@ mod tests {
         assert!(error.contains("`domain` expects `com.microsoft`, found `com.example`"), "{error}");
     }
 
+    /// docs/onnx-rewrites.md: a row for each rewrite of other optimizers, with a pipeline that parses or the reason why there is none;
+    /// in bold what `@default` has not.
+    #[test]
+    fn every_row_of_other_optimizers_names_a_pipeline_or_a_reason() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/onnx-rewrites.md");
+        let text = std::fs::read_to_string(path).expect("the document is there");
+        let registry = registry();
+        let parsed = |text: &str| {
+            gtt_rewrite::Pipeline::parse(text, &registry).unwrap_or_else(|error| panic!("{text}: {error}"))
+        };
+        let default = parsed("@onnx-default");
+        let by_default = |wanted: &gtt_rewrite::Step| {
+            let given = |step: &gtt_rewrite::Step, arg: &gtt_rewrite::Arg| {
+                step.args.given().iter().any(|other| other.name == arg.name && other.value == arg.value)
+            };
+            let same = |step: &&gtt_rewrite::Step| step.info.name == wanted.info.name;
+            default.steps().into_iter().filter(same).any(|step| wanted.args.given().iter().all(|arg| given(step, arg)))
+        };
+        let mut rows: Vec<&str> = Vec::new();
+        for line in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row")) {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [row, rewrite, here, remarks] = cells[..] else { panic!("four cells: {line}") };
+            assert!(!rewrite.is_empty() && !rows.contains(&row), "{line}");
+            rows.push(row);
+            if here == "–" {
+                assert!(!remarks.is_empty(), "no reason: {line}");
+                continue;
+            }
+            let parts: Vec<&str> = here.split('`').collect();
+            for pair in parts.chunks_exact(2) {
+                let (bold, pipeline) = (pair[0].ends_with("**"), pair[1]);
+                for step in parsed(pipeline).steps() {
+                    assert_eq!(bold, !by_default(step), "{row}: `{step}` is bold if `@default` has it not");
+                }
+            }
+        }
+        let counts = [('A', 12), ('B', 12), ('C', 13), ('D', 14), ('E', 14), ('F', 7), ('G', 12), ('H', 8), ('I', 4)];
+        let counts = counts.into_iter().chain([('J', 2), ('K', 1), ('L', 1)]);
+        let expected: Vec<String> =
+            counts.flat_map(|(group, count)| (1..=count).map(move |number| format!("{group}{number}"))).collect();
+        assert_eq!(rows, expected);
+    }
+
     #[test]
     fn every_name_of_onnxoptimizer_is_known() {
         const NAMES: &str = "eliminate_identity eliminate_nop_dropout eliminate_deadend eliminate_unused_initializer eliminate_duplicate_initializer extract_constant_to_initializer eliminate_common_subexpression set_unique_name_for_nodes rename_input_output rewrite_input_dtype nop lift_lexical_references split_init split_predict adjust_add adjust_slice_and_matmul eliminate_shape_op eliminate_shape_gather eliminate_slice_after_shape fuse_concat_into_reshape eliminate_nop_cast eliminate_nop_pad eliminate_nop_transpose eliminate_nop_reshape eliminate_nop_flatten eliminate_nop_expand eliminate_nop_concat eliminate_nop_split eliminate_nop_with_unit eliminate_nop_monotone_argmax fuse_consecutive_transposes eliminate_consecutive_idempotent_ops fuse_consecutive_squeezes fuse_consecutive_unsqueezes fuse_consecutive_squeeze_unsqueeze fuse_consecutive_slices fuse_consecutive_concats fuse_consecutive_reduce_unsqueeze fuse_transpose_into_gemm fuse_bn_into_conv fuse_add_bias_into_conv fuse_pad_into_conv fuse_pad_into_pool fuse_matmul_add_bias_into_gemm fuse_qkv replace_einsum_with_matmul rewrite_where fuse_consecutive_log_softmax eliminate_if_with_const_cond";
