@@ -35,11 +35,13 @@ pub mod fuse_resize_and_conv;
 pub mod fuse_resize_pad_and_conv;
 pub mod fuse_rms_norm;
 pub mod fuse_rotary_embedding;
+pub mod fuse_space_to_depth;
 pub mod fuse_swish;
 pub mod inline_constant_branches;
 pub mod inline_functions;
 pub mod inline_partitionedcall;
 pub mod insert_logging;
+pub mod legalize_ops;
 pub mod lift_constants;
 pub mod make_padding_explicit;
 pub mod merge_clips;
@@ -115,11 +117,13 @@ pub static PASSES: &[&PassInfo] = &[
     &fuse_resize_pad_and_conv::PASS,
     &fuse_rms_norm::PASS,
     &fuse_rotary_embedding::PASS,
+    &fuse_space_to_depth::PASS,
     &fuse_swish::PASS,
     &inline_constant_branches::PASS,
     &inline_functions::PASS,
     &inline_partitionedcall::PASS,
     &insert_logging::PASS,
+    &legalize_ops::PASS,
     &lift_constants::PASS,
     &make_padding_explicit::PASS,
     &merge_clips::PASS,
@@ -188,6 +192,7 @@ pub static PRESETS: &[Preset] = &[
                    merge_duplicate_nodes(max_constant_size_in_bytes=1024) } \
                    fuse_layer_norm fuse_rms_norm fuse_gelu fuse_hard_swish fuse_swish fuse_rotary_embedding fuse_attention \
                    fold_batch_norms fuse_pad_and_conv(fused_op=false) fuse_pad_and_pool fuse_log_softmax simplify_arg_max \
+                   fuse_space_to_depth \
                    fixpoint{ fold_constants simplify_casts simplify_arithmetic merge_constant_operands merge_clips \
                    simplify_reductions simplify_shape_computations simplify_views simplify_transposes \
                    fuse_matmul_and_add strip_unused_nodes merge_duplicate_nodes }",

@@ -22,6 +22,9 @@ pub static SYNONYMS: &[Synonym] = &[
     of("onnxsim", "fuse_gqa", "fuse_attention"),
     of("onnxsim", "fuse_mul_into_conv", "fold_batch_norms"),
     of("onnxsim", "fuse_preceding_mul_into_conv", "fold_batch_norms"),
+    of("onnxsim", "neg_to_mul", "legalize_ops(op=Neg)"),
+    of("onnxsim", "pow2_to_mul", "legalize_ops(op=Pow)"),
+    of("onnxsim", "rewrite_gathernd_to_gather", "legalize_ops(op=GatherND)"),
     of("onnxslim", "EliminationConcat", "simplify_views"),
     of("onnxslim", "EliminationReshape", "simplify_views"),
     of("onnxslim", "EliminationReshapeAs", "simplify_shape_computations"),
@@ -119,6 +122,7 @@ pub static SYNONYMS: &[Synonym] = &[
     of("ONNX Runtime", "RotaryEmbeddingFusion", "fuse_rotary_embedding"),
     of("ONNX Runtime", "SimplifiedLayerNormFusion", "fuse_rms_norm"),
     of("ONNX Runtime", "SkipLayerNormFusion", "fuse_layer_norm(domain=com.microsoft)"),
+    of("ONNX Runtime", "SliceConcatToSpaceToDepthFusion", "fuse_space_to_depth"),
     of("ONNX Runtime", "TransposeOptimizer", "simplify_transposes"),
     of("ONNX Runtime", "UnsqueezeElimination", "simplify_views"),
 ];

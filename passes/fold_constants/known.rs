@@ -78,7 +78,8 @@ impl Known {
         let node = graph.node(node_id);
         let default = node.op.is_tf("PlaceholderWithDefault");
         let foldable = gtt_ops::info(&node.op).is_foldable() || default;
-        if !foldable || node.outputs.is_empty() || node.attrs.graphs().next().is_some() || pass.excludes(node) {
+        let open = cx.dialect() == Dialect::Onnx && node.attrs.has_refs();
+        if open || !foldable || node.outputs.is_empty() || node.attrs.graphs().next().is_some() || pass.excludes(node) {
             return;
         }
         // Feeds stay, and so do fetched TensorFlow nodes: their names are public.

@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Dialect, GraphId, Node, NodeId, Op, Site};
-use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo};
+use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, Scope};
 use rustc_hash::FxHashSet;
 
 mod known;
@@ -22,6 +22,7 @@ pub static PASS: PassInfo = PassInfo {
         Param::new("max_constant_size_in_bytes", Kind::Int, "no larger constant is made; 10 MiB for TensorFlow"),
         Param::new("max_growth_in_bytes", Kind::Int, "how much larger than what it frees a constant may be"),
     ],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-5, absolute: 1e-6 },
     ..PassInfo::new(
         "fold_constants",

@@ -70,11 +70,15 @@ fn write(cx: &mut PassContext<'_>, id: GraphId, node: NodeId, slot: usize, value
     let name = graph.value(value).name.clone();
     let tensor = result.tensor.clone();
     if dialect == Dialect::Onnx {
+        // Functions have no initializers.
+        let (origin, rank) = match cx.model().is_body(id) {
+            true => (ConstOrigin::ConstantNode, rank),
+            false => (ConstOrigin::Initializer, u32::MAX),
+        };
         let mut editor = cx.edit(id);
         // The constant takes over the name; the old value is about to go.
         editor.set_value_name(value, Name::from(format!("{name}.folded")));
-        let constant = editor
-            .add_constant(name, Constant { tensor, origin: ConstOrigin::Initializer, rank: u32::MAX, meta: None });
+        let constant = editor.add_constant(name, Constant { tensor, origin, rank, meta: None });
         editor.replace_uses(value, constant);
         return;
     }

@@ -7,7 +7,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 use gtt_ir::{Attr, DType, Dialect, NodeId, Op, ValueId};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -20,6 +20,7 @@ use polynomial::Reader;
 pub static PASS: PassInfo = PassInfo {
     params: &[contrib::PARAM],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new("fuse_gelu", "fuse a GELU written out with erf or tanh into Gelu", include_str!("README.md"), build)
 };

@@ -4,7 +4,7 @@ mod pattern;
 
 use gtt_ir::{Attr, DType, Dialect, NodeId, Op, ValueId};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -14,6 +14,7 @@ use pattern::{Found, Gate};
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_hard_sigmoid"],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "fuse_hard_swish",

@@ -6,7 +6,7 @@ mod skip;
 use gtt_ir::{Attr, DType, Dialect, Dim, NodeId, Op, ValueId};
 use gtt_rewrite::{
     ArgError, Args, Decline, Error, NewNode, Numerics, Operand, Pass, PassContext, PassInfo, Rewrite, Rule,
-    RuleContext, apply_rules, require,
+    RuleContext, Scope, apply_rules, require,
 };
 
 use self::affine::AffineLayerNorm;
@@ -19,6 +19,7 @@ pub static PASS: PassInfo = PassInfo {
     aliases: &["layer_normalization_fusion"],
     params: &[contrib::PARAM],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "fuse_layer_norm",

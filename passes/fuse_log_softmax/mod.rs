@@ -3,7 +3,7 @@
 use gtt_ir::{Dialect, NodeId, Op};
 use gtt_ops::views::onnx::{Elementwise, Softmax};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -11,6 +11,7 @@ use gtt_rewrite::{
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_consecutive_log_softmax"],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "fuse_log_softmax",

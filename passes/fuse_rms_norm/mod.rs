@@ -2,7 +2,7 @@
 
 use gtt_ir::{Attr, DType, Dialect, Dim, NodeId, Op};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -12,6 +12,7 @@ use crate::support::norms::{Normalized, deviation, follower, ones};
 pub static PASS: PassInfo = PassInfo {
     aliases: &["rms_normalization_fusion"],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "fuse_rms_norm",

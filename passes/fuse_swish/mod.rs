@@ -2,7 +2,7 @@
 
 use gtt_ir::{Attr, DType, Dialect, NodeId, Op, ValueId};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -13,6 +13,7 @@ pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_silu"],
     params: &[contrib::PARAM],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new("fuse_swish", "fuse x * sigmoid(alpha * x) into Swish", include_str!("README.md"), build)
 };

@@ -2,7 +2,7 @@
 
 use gtt_ir::{Attr, DType, Dialect, NodeId, Op};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -23,6 +23,7 @@ pub static PASS: PassInfo = PassInfo {
         "fuse_min_max_to_clip",
         "fuse_max_min_to_clip",
     ],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "merge_clips",
         "merge Relu, Clip, Max and Min with constant bounds in a row",

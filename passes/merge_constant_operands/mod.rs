@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::Dialect;
-use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, apply_rules};
+use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, Scope, apply_rules};
 
 mod chain;
 mod combine;
@@ -10,6 +10,7 @@ mod reciprocal;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_consecutive_mul", "div_mul_fusion", "reciprocal_fusion"],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "merge_constant_operands",

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use gtt_ir::{Graph, GraphId, Id as _, Node, NodeId, Site, Use, ValueId, traverse};
 use gtt_ops::Effects;
-use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, is_fed};
+use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, Scope, is_fed};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod group;
@@ -17,6 +17,7 @@ use key::{ConstantKey, node_hash, same_node};
 pub static PASS: PassInfo = PassInfo {
     aliases: &["merge_duplicates", "eliminate_common_subexpression", "eliminate_duplicate_initializer"],
     params: &[Param::new("max_constant_size_in_bytes", Kind::Int, "larger constants stay apart")],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "merge_duplicate_nodes",
         "merge nodes that compute the same, and constants of equal content",

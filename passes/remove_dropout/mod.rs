@@ -3,7 +3,8 @@
 use gtt_ir::{Dialect, NodeId, Tensor, ValueId};
 use gtt_ops::views::onnx::Dropout;
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
+    ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope, apply_rules,
+    require,
 };
 
 mod tensorflow;
@@ -14,6 +15,7 @@ use crate::support::unconditional::{Outside, Unconditional};
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_dropout", "eliminate_dropout", "dropout_inference", "dropout_zero"],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "remove_dropout",
         "remove Dropout that drops nothing: inference mode or ratio 0",

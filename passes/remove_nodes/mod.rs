@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::{Attr, Def, Dialect, Graph, GraphId, Node, NodeId, Site, Use, ValueId};
-use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, require};
+use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, Scope, require};
 use smallvec::SmallVec;
 
 mod identities;
@@ -19,6 +19,7 @@ pub static PASS: PassInfo = PassInfo {
         },
         Param { default: Some("1"), ..Param::new("max_inputs", Kind::Int32, "operands a node may have") },
     ],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "remove_nodes",
         "remove nodes of the given ops; readers read their first operand",
@@ -97,6 +98,8 @@ fn check(cx: &PassContext<'_>, id: GraphId, node_id: NodeId) -> Result<ValueId, 
     let node = graph.node(node_id);
     let operand = node.input(0).ok_or(Decline::because("the first operand is omitted"))?;
     require!(node.attrs.graphs().next().is_none(), "the node holds a subgraph");
+    let is_open = cx.dialect() == Dialect::Onnx && node.attrs.has_refs();
+    require!(!is_open, "an attribute is that of the caller of a function");
     let read = |value: ValueId| !graph.value(value).is_unused();
     let is_output = |value: ValueId| graph.value(value).is_output();
     let is_feed = |value: ValueId| graph.value(value).is_fed();

@@ -3,8 +3,8 @@
 use gtt_ir::{Dialect, Domain, NodeId, ValueId};
 use gtt_ops::views::onnx::Gemm;
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
-    require,
+    ArgError, Args, Decline, Error, Operand, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
+    apply_rules, require,
 };
 
 use crate::support::constants;
@@ -18,6 +18,7 @@ pub static PASS: PassInfo = PassInfo {
         "remove_optional_bias_from_gemm",
     ],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "remove_zero_bias",
         "leave out optional operands that are zero: biases, initial states",

@@ -3,7 +3,8 @@
 use gtt_ir::{Dialect, NodeId};
 use gtt_ops::views::onnx::{Pad, PadAmounts};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
+    ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope, apply_rules,
+    require,
 };
 
 use crate::support::constants;
@@ -12,6 +13,7 @@ use crate::support::constants;
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_pad"],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     ..PassInfo::new("remove_zero_padding", "remove Pad that adds nothing", include_str!("README.md"), build)
 };
 

@@ -3,13 +3,14 @@
 use gtt_ir::{Attr, Dialect, NodeId, Op};
 use gtt_ops::views::onnx::CastLike;
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
-    require,
+    ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
+    apply_rules, require,
 };
 
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "resolve_cast_like",
         "replace a cast to another value's element type by a cast to that type, or by nothing",

@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::Dialect;
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rules};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Scope, apply_rules};
 
 mod neutral;
 mod repeated;
@@ -11,6 +11,7 @@ mod tensorflow;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_with_unit", "eliminate_consecutive_idempotent_ops", "noop_elimination"],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "simplify_arithmetic",
         "remove arithmetic that changes nothing: x + 0, x * 1, Relu(Relu(x)), Neg(Neg(x))",

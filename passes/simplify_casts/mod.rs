@@ -3,7 +3,8 @@
 use gtt_ir::{DType, Dialect, NodeId};
 use gtt_ops::views::onnx::Cast;
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules, require,
+    ArgError, Args, Decline, Error, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope, apply_rules,
+    require,
 };
 
 mod holds;
@@ -14,6 +15,7 @@ use holds::may_skip;
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_nop_cast", "cast_elimination", "cast_identity", "cast_cast", "cast_chain_elimination"],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "simplify_casts",
         "remove casts that change nothing, merge two in a row where no value is lost",

@@ -3,7 +3,7 @@
 use gtt_ir::{Attr, Dialect, Dim, NodeId, Op};
 use gtt_ops::views::onnx::{Reduce, Squeeze, Unsqueeze};
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext,
+    ArgError, Args, Decline, Error, NewNode, Numerics, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
     apply_rules, require,
 };
 
@@ -15,6 +15,7 @@ use crate::support::unconditional::{Outside, Unconditional};
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["fuse_consecutive_reduce_unsqueeze", "fuse_consecutive_reduce", "eliminate_nop_reduce"],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "simplify_reductions",

@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::Dialect;
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, apply_rules};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Scope, apply_rules};
 
 mod concat;
 mod element;
@@ -17,6 +17,7 @@ pub static PASS: PassInfo = PassInfo {
         "eliminate_optional_has_element",
     ],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "simplify_sequences",
         "replace what is read of sequences and optionals by the tensors that were put in",

@@ -13,7 +13,9 @@ mod tensorflow;
 
 use gtt_ir::{Dialect, Type, ValueId};
 use gtt_ops::infer::SymInt;
-use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, Rule, RuleContext, apply_rules};
+use gtt_rewrite::{
+    ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, Rule, RuleContext, Scope, apply_rules,
+};
 
 use expand::{ExpandToFixed, TileByOnes};
 use fill::CastOfFill;
@@ -43,6 +45,7 @@ pub static PASS: PassInfo = PassInfo {
             "no named extent is 0 at run time: reshapes may copy one and leave another open",
         )
     }],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "simplify_shape_computations",
         "replace arithmetic on extents by constants, copied extents and the shapes of inputs",

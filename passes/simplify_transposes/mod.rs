@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::Dialect;
-use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, apply_rules};
+use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, Scope, apply_rules};
 
 mod motion;
 mod operands;
@@ -13,6 +13,7 @@ mod siblings;
 pub static PASS: PassInfo = PassInfo {
     aliases: &["eliminate_reshape_around_elementwise", "fuse_consecutive_transposes", "fuse_transpose_into_gemm"],
     dialects: &[Dialect::Onnx],
+    scope: Scope::WithFunctions,
     numerics: Numerics::Close { relative: 1e-4, absolute: 1e-5 },
     ..PassInfo::new(
         "simplify_transposes",

@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use gtt_ir::Dialect;
-use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Rule, apply_rules};
+use gtt_rewrite::{ArgError, Args, Error, Pass, PassContext, PassInfo, Rule, Scope, apply_rules};
 
 pub(crate) mod chain;
 mod constant;
@@ -31,6 +31,7 @@ pub static PASS: PassInfo = PassInfo {
         "fuse_reshape_family",
         "fuse_split_gather_concat",
     ],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "simplify_views",
         "write chains of reshapes, slices, joins and reductions with fewer nodes",

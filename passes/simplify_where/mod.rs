@@ -3,8 +3,8 @@
 use gtt_ir::{DType, Dialect, NodeId, Op, ValueId};
 use gtt_ops::views::onnx::Elementwise;
 use gtt_rewrite::{
-    ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, apply_rules,
-    require,
+    ArgError, Args, Decline, Error, NewNode, Pass, PassContext, PassInfo, Rewrite, Rule, RuleContext, Scope,
+    apply_rules, require,
 };
 
 mod tensorflow;
@@ -15,6 +15,7 @@ use crate::support::{constants, shapes};
 /// Its description.
 pub static PASS: PassInfo = PassInfo {
     aliases: &["rewrite_where", "not_where_fusion"],
+    scope: Scope::WithFunctions,
     ..PassInfo::new(
         "simplify_where",
         "simplify Where with a negated or constant condition, or equal branches",

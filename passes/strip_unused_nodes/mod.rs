@@ -2,7 +2,7 @@
 
 use gtt_ir::{Attr, DType, Def, Dialect, Graph, GraphId, Node, NodeId, NodeSpec, Op, Shape, Site, ValueId, traverse};
 use gtt_ops::Effects;
-use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, require};
+use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, Scope, require};
 use rustc_hash::FxHashSet;
 
 mod feeds;
@@ -17,6 +17,7 @@ pub static PASS: PassInfo = PassInfo {
         Param { repeated: true, ..Param::new("type_for_name", Kind::DType, "its element type") },
         Param { repeated: true, ..Param::new("shape_for_name", Kind::Shape, "its shape") },
     ],
+    scope: Scope::WithFunctions,
     ..PassInfo::new("strip_unused_nodes", "remove what the outputs do not need", include_str!("README.md"), build)
 };
 

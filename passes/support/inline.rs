@@ -27,8 +27,7 @@ pub(crate) struct Copying<'a> {
 
 /// The form of new constants in a graph: functions have no initializers, though graphs inside of them do.
 fn form_of_constants(model: &Model, graph: GraphId) -> ConstOrigin {
-    let is_function = model.graph(graph).parent.is_none() && graph != model.main_id();
-    if is_function { ConstOrigin::ConstantNode } else { ConstOrigin::Initializer }
+    if model.is_body(graph) { ConstOrigin::ConstantNode } else { ConstOrigin::Initializer }
 }
 
 impl Copying<'_> {

@@ -226,6 +226,11 @@ impl Attrs {
         before != self.entries.len()
     }
 
+    /// Some attribute is that of the caller of the function that the node belongs to.
+    pub fn has_refs(&self) -> bool {
+        self.iter().any(|entry| matches!(entry.value, Attr::Ref(_)))
+    }
+
     /// The entries in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, AttrEntry> {
         self.entries.iter()

@@ -175,6 +175,20 @@ impl Model {
         }
     }
 
+    /// The outermost graph around a graph: the main graph, or the body of a function.
+    pub fn root(&self, graph: GraphId) -> GraphId {
+        let mut root = graph;
+        while let Some(parent) = self.get_graph(root).and_then(|graph| graph.parent) {
+            root = parent;
+        }
+        root
+    }
+
+    /// The graph is the body of a function.
+    pub fn is_body(&self, graph: GraphId) -> bool {
+        graph != self.main && self.get_graph(graph).is_some_and(|graph| graph.parent.is_none())
+    }
+
     /// Moves whenever anything changed. The runner compares it; no pass reports changes itself.
     #[inline]
     pub fn revision(&self) -> u64 {

@@ -201,11 +201,48 @@ impl<'a> PassContext<'a> {
             Scope::Nested if self.model.dialect != Dialect::Tf => self.model.nested(main),
             Scope::Nested | Scope::WithFunctions => {
                 let mut graphs = self.model.nested(main);
-                for function in self.model.functions.iter().filter(|function| function.opaque.is_none()) {
+                let closed = self.closed_functions();
+                let open = self.model.functions.iter().filter(|function| !closed.contains(&function.graph));
+                for function in open {
                     graphs.extend(self.model.nested(function.graph));
                 }
                 graphs
             }
+        }
+    }
+
+    /// Bodies of functions that no pass enters: those that are not understood, and in ONNX those of which some call leaves out an
+    /// operand: what reads it takes it for given. Linear in nodes if there are functions.
+    pub fn closed_functions(&self) -> Vec<GraphId> {
+        let functions = &self.model.functions;
+        let mut closed: Vec<GraphId> =
+            functions.iter().filter(|function| function.opaque.is_some()).map(|function| function.graph).collect();
+        if functions.is_empty() || self.model.dialect == Dialect::Tf {
+            return closed;
+        }
+        let bodies: FxHashMap<&gtt_ir::Op, GraphId> =
+            functions.iter().map(|function| (&function.op, function.graph)).collect();
+        for (_, graph) in self.model.graphs() {
+            for (_, node) in graph.nodes() {
+                let Some(&body) = bodies.get(&node.op) else { continue };
+                let all = node.inputs.iter().flatten().count() == self.model.graph(body).inputs().len();
+                if !all && !closed.contains(&body) {
+                    closed.push(body);
+                }
+            }
+        }
+        closed
+    }
+
+    /// Writes down which functions stay closed.
+    pub(crate) fn decline_closed_functions(&mut self) {
+        for body in self.closed_functions() {
+            let function = self.model.functions.iter().find(|function| function.graph == body);
+            let reason = match function {
+                Some(function) if function.opaque.is_none() => "a call leaves out an operand",
+                _ => "the body is not understood",
+            };
+            self.decline_with("function_body", reason, |model| model.place(body));
         }
     }
 
@@ -356,10 +393,7 @@ pub(crate) fn label(graph: &Graph, node: NodeId) -> Name {
 }
 
 pub(crate) fn opset_of(model: &Model, graph: GraphId) -> i64 {
-    let mut root = graph;
-    while let Some(parent) = model.get_graph(root).and_then(|graph| graph.parent) {
-        root = parent;
-    }
+    let root = model.root(graph);
     match model.functions.iter().find(|function| function.graph == root) {
         Some(function) => function.opsets.get(&Domain::ONNX).copied().unwrap_or(0),
         None => model.opset(),

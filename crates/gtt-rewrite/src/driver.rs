@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use gtt_ir::{Graph, GraphId, Id, Name, NodeId, Type, ValueId};
+use gtt_ir::{Dialect, Graph, GraphId, Id, Name, NodeId, Type, ValueId};
 use gtt_ops::infer::Types;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use crate::context::{Order, opset_of};
 use crate::control::{self, EffectsBehind};
 use crate::names::Names;
-use crate::rewrite::Rewrite;
+use crate::rewrite::{Operand, Rewrite};
 use crate::splice::{Splice, replacements, validate};
 use crate::{Decline, Error, PassContext, Rule, RuleContext};
 
@@ -239,6 +239,21 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         Ok(())
     }
 
+    /// Callers may not expect that a function returns what it was given, a constant, or one thing twice.
+    fn ties_ports_of_function(&self, graph: GraphId, rewrite: &Rewrite) -> bool {
+        let model = &*self.cx.model;
+        let within = model.graph(graph);
+        let is_computed = |value: ValueId| matches!(within.value(value).def, gtt_ir::Def::Node { .. });
+        model.dialect == Dialect::Onnx
+            && model.is_body(graph)
+            && replacements(rewrite).into_iter().any(|(old, new)| match new {
+                Operand::Old(new) => {
+                    within.value(old).is_output() && (!is_computed(new) || within.value(new).is_output())
+                }
+                _ => false,
+            })
+    }
+
     /// No op of the model is one that the rules are about.
     fn has_nothing_to_look_at(&mut self) -> bool {
         let survey = self.cx.session.survey(self.cx.model);
@@ -254,8 +269,12 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         let order = survey.order(graph);
         let mut queue = Queue::of(self.cx.graph(graph), order, &asked);
         let opset = opset_of(self.cx.model, graph);
+        let within_function = self.is_within_function(graph);
         while let Some(node) = queue.pop() {
             let Some(found) = self.cx.graph(graph).get_node(node) else { continue };
+            if within_function && found.attrs.has_refs() {
+                continue;
+            }
             let asked: SmallVec<[usize; 8]> = self.selection.rules(&found.op.name).into();
             #[cfg(debug_assertions)]
             self.check_selection(graph, opset, node, &asked);
@@ -284,6 +303,9 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         let idle = |rewrite: &Rewrite| rewrite.is_empty() || replaces_only_unused(self.cx.graph(graph), rewrite);
         let found = found.and_then(|rewrite| if idle(&rewrite) { Err(Decline::NotMine) } else { Ok(rewrite) });
         let planned = match found {
+            Ok(rewrite) if self.ties_ports_of_function(graph, &rewrite) => {
+                Err(Decline::because("the output of a function needs a node of its own"))
+            }
             Ok(rewrite) => {
                 validate(self.cx.model, graph, &rewrite).map_err(|bug| self.bug(rule, graph, node, &bug))?;
                 control::plan(self.cx.model, graph, &rewrite, &mut self.effects).map(|plan| (rewrite, plan))
@@ -364,11 +386,17 @@ impl<'c, 'a, 'r> Driver<'c, 'a, 'r> {
         }
     }
 
+    fn is_within_function(&self, graph: GraphId) -> bool {
+        let model = &*self.cx.model;
+        model.dialect == Dialect::Onnx && !model.functions.is_empty() && model.root(graph) != model.main_id()
+    }
+
     fn rule_context(&self, graph: GraphId, opset: i64) -> RuleContext<'_> {
         RuleContext {
             model: self.cx.model,
             graph,
             opset,
+            within_function: self.is_within_function(graph),
             evaluator: self.cx.evaluator,
             session: self.cx.session,
             types: &self.types,

@@ -32,6 +32,8 @@ pub struct RuleContext<'a> {
     pub(crate) model: &'a Model,
     pub(crate) graph: GraphId,
     pub(crate) opset: i64,
+    /// In the body of an ONNX function, or a graph inside of one.
+    pub(crate) within_function: bool,
     pub(crate) evaluator: &'a dyn Evaluator,
     pub(crate) session: &'a Session,
     pub(crate) types: &'a OnceCell<Arc<Types>>,
@@ -79,12 +81,17 @@ impl<'a> RuleContext<'a> {
         is_fed(self.graph(), value)
     }
 
-    /// The node that computes a value, if the value is its first result and is not fed from outside.
+    /// The node that computes a value, if the value is its first result and is not fed from outside. In the body of an ONNX function
+    /// not one with attributes of the caller: nobody knows what it computes.
     pub fn def(&self, value: ValueId) -> Option<(NodeId, &'a Node)> {
         match self.value(value).def {
-            Def::Node { node, slot: 0 } if !self.is_fed(value) => Some((node, self.node(node))),
+            Def::Node { node, slot: 0 } if !self.is_fed(value) && !self.is_open(node) => Some((node, self.node(node))),
             _ => None,
         }
+    }
+
+    fn is_open(&self, node: NodeId) -> bool {
+        self.within_function && self.node(node).attrs.has_refs()
     }
 
     /// The node whose first result is the operand of `node` at `slot`.
@@ -107,7 +114,7 @@ impl<'a> RuleContext<'a> {
     /// uses; nodes that wait for the node that computes it are in `Node::control_uses`.
     pub fn only_reader(&self, value: ValueId) -> Option<NodeId> {
         match self.value(value).only_use() {
-            Some(Use::Operand { node, .. }) => Some(node),
+            Some(Use::Operand { node, .. }) if !self.is_open(node) => Some(node),
             _ => None,
         }
     }

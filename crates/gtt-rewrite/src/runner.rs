@@ -287,6 +287,9 @@ impl Run<'_, '_, '_> {
             evaluator: self.runner.evaluator,
             session: &mut self.session,
         };
+        if cx.dialect() == gtt_ir::Dialect::Onnx && cx.scope == crate::Scope::WithFunctions {
+            cx.decline_closed_functions();
+        }
         let result = step.pass.run(&mut cx);
         report.seconds = start.elapsed().as_secs_f64();
         let changed = self.model.revision() != revision;

@@ -1,8 +1,8 @@
 //! Applying one rewrite: make, change, erase, name.
 
 use gtt_ir::{
-    ConstMeta, Constant, Def, Dialect, Editor, GraphId, Model, Name, Node, NodeId, NodeMeta, NodeSpec, Op, Site, Type,
-    Use, ValueId,
+    ConstMeta, ConstOrigin, Constant, Def, Dialect, Editor, GraphId, Model, Name, Node, NodeId, NodeMeta, NodeSpec, Op,
+    Site, Type, Use, ValueId,
 };
 use gtt_ops::info::{Effects, effects_of, info};
 use rustc_hash::FxHashMap;
@@ -245,6 +245,11 @@ impl<'a, 'm> Splice<'a, 'm> {
         }
         let rank = match dialect {
             Dialect::Tf => self.rank_of(index, rank),
+            // Functions have no initializers.
+            _ if self.editor.model().is_body(self.editor.graph_id()) => {
+                let constant = Constant::new(dialect, new.tensor.clone(), self.rank_of(index, rank));
+                return Constant { origin: ConstOrigin::ConstantNode, ..constant };
+            }
             // Initializers are counted among themselves: newcomers come last.
             _ => u32::MAX,
         };

@@ -6,6 +6,7 @@ pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
     ("bind_placeholder", "name=input_1, value=1, ignore_errors=true"),
     ("freeze_requantization_ranges", "min_max_log=\"range__print__;__requant_min_max:[-1][2]\", ignore_errors=true"),
     ("fuse_lp_normalization", "ignore_zero_vectors=true"),
+    ("legalize_ops", "op=Pow, op=Neg, op=Sum, op=GatherND"),
     ("drop_output", "name=output_1, ignore_errors=true"),
     ("extract", "outputs=output_1, ignore_errors=true"),
     ("rename_input_output", "from=input_0, to=renamed"),

@@ -1,6 +1,7 @@
 //! The pass over the graphs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use gtt_ir::{Def, Dialect, Dim, Domain, Graph, GraphId, Model, NodeId, Shape, Tensor, Type, Value, traverse};
 
@@ -21,14 +22,27 @@ const MAX_NOTES: usize = 1000;
 pub(super) struct Driver<'a, 'm> {
     pub(super) model: &'m Model,
     pub(super) types: &'a mut Types,
+    /// Those of the model, or of the function that is looked at.
+    opsets: &'m BTreeMap<Domain, i64>,
 }
 
 /// Execution orders that are known.
 type Orders<'o, 'a> = dyn Fn(GraphId) -> Option<&'a [NodeId]> + 'o;
 
-impl<'m> Driver<'_, 'm> {
-    /// Infers the main graph and what is nested in it, and TensorFlow's functions from what they declare of their arguments. ONNX's
-    /// functions and whatever else there is keep their declared types.
+impl<'a, 'm> Driver<'a, 'm> {
+    /// For a graph of the model: the operator sets are those of the function that it belongs to, if any.
+    pub(super) fn new(model: &'m Model, types: &'a mut Types, graph: GraphId) -> Self {
+        let root = model.root(graph);
+        let function = model.functions.iter().find(|function| function.graph == root);
+        let opsets = match (model.dialect, function) {
+            (Dialect::Onnx, Some(function)) => &function.opsets,
+            _ => &model.opsets,
+        };
+        Self { model, types, opsets }
+    }
+
+    /// Infers the main graph and what is nested in it, and functions: TensorFlow's from what they declare of their arguments, ONNX's from
+    /// the operator sets of their own and from nothing that a caller gives. Whatever else there is keeps its declared types.
     pub(super) fn run(&mut self, orders: &Orders<'_, '_>) {
         for (id, graph) in self.model.graphs() {
             let mut table = Table::new(graph.value_bound());
@@ -42,10 +56,11 @@ impl<'m> Driver<'_, 'm> {
             self.types.graphs.insert(id, table);
         }
         self.graph(self.model.main_id(), 0, orders);
-        if self.model.dialect == Dialect::Tf {
-            for function in &self.model.functions {
-                self.graph(function.graph, 1, orders);
+        for function in &self.model.functions {
+            if self.model.dialect != Dialect::Tf {
+                self.opsets = &function.opsets;
             }
+            self.graph(function.graph, 1, orders);
         }
     }
 
@@ -121,7 +136,7 @@ impl<'m> Driver<'_, 'm> {
     }
 
     fn opset(&self, domain: &Domain) -> i64 {
-        self.model.opsets.get(domain).copied().unwrap_or(0)
+        self.opsets.get(domain).copied().unwrap_or(0)
     }
 
     fn node(&mut self, graph_id: GraphId, id: NodeId) {
@@ -132,7 +147,10 @@ impl<'m> Driver<'_, 'm> {
         let Types { graphs, symbols, .. } = &mut *self.types;
         let Some(table) = graphs.get(&graph_id) else { return };
         let mut context = Context { model, graph, node, table, tables: graphs, symbols, opset };
+        // What a caller gives is not known: the default does not stand in for it.
+        let is_open = model.dialect == Dialect::Onnx && node.attrs.has_refs();
         let (mut facts, words) = match evaluated(&context) {
+            _ if is_open => (Facts::new(), None),
             Some(facts) => (facts, None),
             None => infer(&mut context),
         };

@@ -73,7 +73,7 @@ impl Types {
     /// The same for who has execution orders of the graphs at hand; what has none is sorted.
     pub fn ordered<'a>(model: &Model, order: impl Fn(GraphId) -> Option<&'a [NodeId]>) -> Self {
         let mut types = Self::default();
-        driver::Driver { model, types: &mut types }.run(&order);
+        driver::Driver::new(model, &mut types, model.main_id()).run(&order);
         for note in &types.notes {
             tracing::debug!("{}", note.text);
         }
@@ -88,7 +88,7 @@ impl Types {
 
     /// Infers the results of some nodes anew, in the given order, after an edit; constants that they read are looked at too.
     pub fn refresh(&mut self, model: &Model, graph: GraphId, nodes: impl IntoIterator<Item = NodeId>) {
-        let mut driver = driver::Driver { model, types: self };
+        let mut driver = driver::Driver::new(model, self, graph);
         for node in nodes {
             driver.refresh(graph, node);
         }

@@ -249,6 +249,7 @@ fn call(to: &mut Builder<'_>) {
     let half = to.model.edit(body).add_constant(half, constant);
     let second = add(to, body, Op::onnx("Mul"), &[first, half], &[], Type::Unknown);
     let third = add(to, body, Op::onnx("Add"), &[second, b], &[], Type::Unknown);
+    let third = if to.random.one_in(2) { within_function(to, body, third, half) } else { third };
     output(to, body, third);
     let other = if to.random.one_in(3) { a } else { first };
     output(to, body, other);
@@ -277,6 +278,40 @@ fn call(to: &mut Builder<'_>) {
             to.edit().set_op(node, op.clone());
         }
     }
+}
+
+/// What passes find in the body of a function: twice the same, twice in vain, of constants, of an attribute of the caller.
+fn within_function(to: &mut Builder<'_>, body: GraphId, x: ValueId, half: ValueId) -> ValueId {
+    let mut last = x;
+    for _ in 0..1 + to.random.below(4) {
+        let alpha = [("alpha", Attr::Ref(Name::new("alpha")))];
+        let unary = |to: &mut Builder<'_>, op: &str, x: ValueId| add(to, body, Op::onnx(op), &[x], &[], Type::Unknown);
+        last = match to.random.below(7) {
+            0 => {
+                let once = unary(to, "Relu", last);
+                unary(to, "Relu", once)
+            }
+            1 => {
+                let once = unary(to, "Neg", last);
+                unary(to, "Neg", once)
+            }
+            2 => unary(to, "Identity", last),
+            3 => add(to, body, Op::onnx("LeakyRelu"), &[last], &alpha, Type::Unknown),
+            4 => {
+                let one = add(to, body, Op::onnx("Add"), &[half, half], &[], Type::Unknown);
+                add(to, body, Op::onnx("Mul"), &[last, one], &[], Type::Unknown)
+            }
+            5 => {
+                let [one, other] = [0; 2].map(|_| add(to, body, Op::onnx("Elu"), &[last], &alpha, Type::Unknown));
+                add(to, body, Op::onnx("Sub"), &[one, other], &[], Type::Unknown)
+            }
+            _ => {
+                let once = add(to, body, Op::onnx("Max"), &[last, half], &[], Type::Unknown);
+                unary(to, "Relu", once)
+            }
+        };
+    }
+    last
 }
 
 /// A `Constant` node.

@@ -25,6 +25,43 @@ pub(super) fn disturbed(to: &mut Builder<'_>, motif: impl FnOnce(&mut Builder<'_
     }
 }
 
+/// Strided slices of an image, joined along the channels, in some order.
+fn focus(to: &mut Builder<'_>) {
+    let even = |item: &Item| {
+        item.dtype == DType::F32 && item.rank() == 4 && item.shape[2..].iter().all(|extent| extent.is_multiple_of(2))
+    };
+    let Some(x) = to.choose(even) else { return };
+    let part = [x.shape[0], x.shape[1], x.shape[2] / 2, x.shape[3] / 2];
+    let mut offsets = [[0i64, 0], [0, 1], [1, 0], [1, 1]];
+    if to.random.one_in(2) {
+        offsets.swap(1, 2);
+    }
+    if to.random.one_in(6) {
+        offsets[3] = offsets[0];
+    }
+    let end = if to.random.one_in(2) { [i64::MAX; 2] } else { [x.shape[2] as i64, x.shape[3] as i64] };
+    let parts = offsets.map(|offset| {
+        let operands = [&offset, &end, &[2, 3], &[2, 2]].map(|numbers| to.ints(numbers).value);
+        let operands = [[x.value].as_slice(), &operands].concat();
+        to.float_node("Slice", &operands, &[], &part).value
+    });
+    let shape = [part[0], 4 * part[1], part[2], part[3]];
+    to.float_node("Concat", &parts, &[("axis", int(1))], &shape);
+}
+
+/// Rows by number, each number an index of its own.
+fn rows_of(to: &mut Builder<'_>, x: &Item) {
+    if x.rank() == 0 || x.shape[0] == 0 {
+        return;
+    }
+    let numbers = [0, -1, x.shape[0] as i64 / 2];
+    let indices = Tensor::from_vec(&[3, 1], numbers.to_vec()).expect("three numbers");
+    let indices = to.constant_as_given(indices);
+    let mut shape = x.shape.clone();
+    shape[0] = numbers.len();
+    to.float_node("GatherND", &[x.value, indices.value], &[], &shape);
+}
+
 /// An `If` whose branches read a value from outside.
 fn captured(to: &mut Builder<'_>, x: &Item) {
     let flag = to.random.one_in(2);
@@ -48,7 +85,9 @@ fn captured(to: &mut Builder<'_>, x: &Item) {
 
 pub(super) fn motif(to: &mut Builder<'_>) {
     let Some(x) = to.choose_float() else { return };
-    match to.random.below(7) {
+    match to.random.below(9) {
+        7 => focus(to),
+        8 => rows_of(to, &x),
         0 => booleans(to, &x),
         1 => lone_operand(to, &x),
         2 => indices(to, &x),
