@@ -3,7 +3,7 @@
 use gtt_ir::{Attr, GraphId, NodeId, ValueId};
 use gtt_rewrite::{Decline, PassContext, constant_tensor, is_fed, require};
 
-use crate::support::inline_tf::{TfCall, TfInlining};
+use crate::support::inline_tf::{TfCall, TfInlining, leads_to};
 use crate::support::nodes_by_rank;
 
 const RULE: &str = "constant_condition";
@@ -64,7 +64,7 @@ fn taken_branch(cx: &PassContext<'_>, graph: GraphId, id: NodeId) -> Result<TfCa
     let function = function.filter(|function| function.opaque.is_none());
     let function = function.ok_or(Decline::because("the branch is missing"))?;
     // A branch that comes back to itself would be put in its own place for ever.
-    require!(!leads_to(cx, function.graph, name), "the branch calls itself");
+    require!(!leads_to(cx.model(), function.graph, name), "the branch calls itself");
     let operands: Vec<ValueId> = node.operands().skip(1).collect();
     Ok(TfCall { body: function.graph, operands, attrs: function.defaults.clone(), one_device: false })
 }
@@ -85,28 +85,4 @@ fn scalar(cx: &PassContext<'_>, graph: GraphId, mut value: ValueId) -> Option<f6
         value = node.input(0)?;
     }
     None
-}
-
-/// A function is named within a graph, or in functions that are.
-fn leads_to(cx: &PassContext<'_>, from: GraphId, wanted: &str) -> bool {
-    let model = cx.model();
-    let (mut seen, mut work) = (vec![from], vec![from]);
-    while let Some(graph) = work.pop() {
-        for (_, node) in model.graph(graph).nodes() {
-            let functions = node.attrs.iter().flat_map(|entry| entry.value.funcs());
-            for name in functions.chain(std::iter::once(&node.op.name)) {
-                if name == wanted {
-                    return true;
-                }
-                let function = model.functions.iter().find(|function| function.op.name == *name);
-                if let Some(function) = function
-                    && !seen.contains(&function.graph)
-                {
-                    seen.push(function.graph);
-                    work.push(function.graph);
-                }
-            }
-        }
-    }
-    false
 }

@@ -3,6 +3,9 @@
 use gtt_ir::{Dialect, GraphId, Model, NodeId};
 use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, Scope, require};
 
+mod functions;
+mod trips;
+
 use crate::support::inline::until_settled;
 use crate::support::loops::Loop;
 
@@ -16,7 +19,6 @@ pub static PASS: PassInfo = PassInfo {
             ..Param::new("max_nodes", Kind::Int, "loops that would become more nodes than this stay")
         },
     ],
-    dialects: &[Dialect::Onnx],
     scope: Scope::WithFunctions,
     after: &["fold_constants"],
     ..PassInfo::new(
@@ -35,6 +37,8 @@ fn build(args: &Args) -> Result<Box<dyn Pass>, ArgError> {
     Ok(Box::new(UnrollLoops { max_trip_count: count("max_trip_count")?, max_nodes: count("max_nodes")? }))
 }
 
+const RULE: &str = "loop";
+
 struct UnrollLoops {
     max_trip_count: u64,
     max_nodes: u64,
@@ -42,11 +46,17 @@ struct UnrollLoops {
 
 impl Pass for UnrollLoops {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
+        if cx.dialect() == Dialect::Tf {
+            for graph in cx.graphs() {
+                functions::unroll(self, cx, graph);
+            }
+            return Ok(());
+        }
         until_settled(cx, |cx, graph, node, names| {
             let found = self.accept(cx.model(), graph, node);
             let found = found.and_then(|found| found.nothing_scanned(cx).map(|nothing| (found, nothing)));
-            let (found, nothing) = found.map_err(|decline| ("loop", decline))?;
-            let granted = cx.permit("loop", graph, node);
+            let (found, nothing) = found.map_err(|decline| (RULE, decline))?;
+            let granted = cx.permit(RULE, graph, node);
             if granted {
                 found.unroll(cx, names.get(cx), nothing);
             }
@@ -59,10 +69,16 @@ impl Pass for UnrollLoops {
 impl UnrollLoops {
     fn accept(&self, model: &Model, graph: GraphId, id: NodeId) -> Result<Loop, Decline> {
         let found = Loop::of(model, graph, id)?;
-        let iterations = found.iterations.ok_or(Decline::because("the number of iterations is not known"))?;
-        require!(iterations <= self.max_trip_count, "the loop has more iterations than `max_trip_count`");
-        let nodes = iterations.saturating_mul(found.body_size(model) as u64);
-        require!(nodes <= self.max_nodes, "the loop would become more nodes than `max_nodes`");
+        self.permits(found.iterations, found.body_size(model))?;
         Ok(found)
+    }
+
+    /// So many iterations of so many nodes may be put in a row; gives the iterations.
+    fn permits(&self, iterations: Option<u64>, nodes: usize) -> Result<u64, Decline> {
+        let iterations = iterations.ok_or(Decline::because("the number of iterations is not known"))?;
+        require!(iterations <= self.max_trip_count, "the loop has more iterations than `max_trip_count`");
+        let nodes = iterations.saturating_mul(nodes as u64);
+        require!(nodes <= self.max_nodes, "the loop would become more nodes than `max_nodes`");
+        Ok(iterations)
     }
 }

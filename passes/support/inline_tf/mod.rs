@@ -7,7 +7,7 @@
 mod copy;
 mod region;
 
-use gtt_ir::{Attr, Attrs, DType, Graph, GraphId, Name, Node, NodeId, ValueId};
+use gtt_ir::{Attr, Attrs, DType, Graph, GraphId, Model, Name, Node, NodeId, ValueId};
 use gtt_ops::Effects;
 use gtt_rewrite::{Decline, PassContext, is_fed, require};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -39,7 +39,8 @@ pub(crate) struct TfInlining {
 const READS: &[&str] =
     &["ReadVariableOp", "VarHandleOp", "VarIsInitializedOp", "Variable", "VariableV2", "_Arg", "_Retval"];
 
-fn has_effect(node: &Node) -> bool {
+/// It does something that can be seen from outside of its results.
+pub(crate) fn has_effect(node: &Node) -> bool {
     let info = gtt_ops::info(&node.op);
     (info.effects == Effects::Stateful || !info.known) && !READS.contains(&node.op.name.as_str())
 }
@@ -74,6 +75,25 @@ impl TfInlining {
             require!((0..node.outputs.len()).all(typed), "the types of the results are unknown");
         }
         Ok(())
+    }
+
+    /// A name of a node that nothing in the graph has.
+    pub(crate) fn free_name(&mut self, cx: &PassContext<'_>, graph: GraphId, wanted: &str) -> Name {
+        let names = self.names.entry(graph).or_insert_with(|| names_of(cx.graph(graph)));
+        let (prefix, name) = wanted.rsplit_once('/').unwrap_or(("", wanted));
+        free_name(names, prefix, name)
+    }
+
+    /// A node lies in a branch or loop of v1 control flow.
+    pub(crate) fn lies_in_region(&mut self, cx: &PassContext<'_>, graph: GraphId, id: NodeId) -> bool {
+        self.regions.of(cx, graph, id).is_some()
+    }
+
+    /// A new node runs when an old one would.
+    pub(crate) fn takes_the_place_of(&mut self, cx: &PassContext<'_>, graph: GraphId, new: NodeId, old: NodeId) {
+        if let Some(in_frame) = self.regions.of(cx, graph, old) {
+            self.regions.add(graph, vec![new], in_frame);
+        }
     }
 
     /// Replaces a call by the body; says how many nodes came.
@@ -120,4 +140,27 @@ fn free_name(names: &mut FxHashSet<Name>, prefix: &str, name: &str) -> Name {
         free = Name::from(format!("{wanted}_{number}"));
     }
     free
+}
+
+/// A function is named within a graph, or in functions that are.
+pub(crate) fn leads_to(model: &Model, from: GraphId, wanted: &str) -> bool {
+    let (mut seen, mut work) = (vec![from], vec![from]);
+    while let Some(graph) = work.pop() {
+        for (_, node) in model.graph(graph).nodes() {
+            let functions = node.attrs.iter().flat_map(|entry| entry.value.funcs());
+            for name in functions.chain(std::iter::once(&node.op.name)) {
+                if name == wanted {
+                    return true;
+                }
+                let function = model.functions.iter().find(|function| function.op.name == *name);
+                if let Some(function) = function
+                    && !seen.contains(&function.graph)
+                {
+                    seen.push(function.graph);
+                    work.push(function.graph);
+                }
+            }
+        }
+    }
+    false
 }
