@@ -56,6 +56,16 @@ impl Frames {
         self.any() && self.nodes.get(node.index()).is_none_or(|frame| *frame != 0)
     }
 
+    /// The frame that a node lies in; 0 is none.
+    pub(crate) fn frame(&self, node: NodeId) -> u32 {
+        self.nodes.get(node.index()).copied().unwrap_or(0)
+    }
+
+    /// The frame around a frame.
+    pub(crate) fn around(&self, frame: u32) -> u32 {
+        self.around[frame as usize]
+    }
+
     /// The node is in this table.
     pub(crate) fn is_known(&self, node: NodeId) -> bool {
         node.index() < self.nodes.len()
@@ -63,7 +73,7 @@ impl Frames {
 
     /// The frame that the results of a node are in, and those who wait for it.
     pub(crate) fn of_results(&self, node: NodeId) -> u32 {
-        let own = || self.nodes.get(node.index()).copied().unwrap_or(0);
+        let own = || self.frame(node);
         self.results.get(&node).copied().unwrap_or_else(own)
     }
 }

@@ -3,7 +3,9 @@
 use gtt_ir::{Dialect, GraphId, Model, NodeId};
 use gtt_rewrite::{ArgError, Args, Decline, Error, Kind, Param, Pass, PassContext, PassInfo, Scope, require};
 
+mod frames;
 mod functions;
+mod row;
 mod trips;
 
 use crate::support::inline::until_settled;
@@ -23,7 +25,7 @@ pub static PASS: PassInfo = PassInfo {
     after: &["fold_constants"],
     ..PassInfo::new(
         "unroll_loops",
-        "put the body of a Loop of known length in its place, once for each iteration",
+        "put the body of a loop of known length in its place, once for each iteration",
         include_str!("README.md"),
         build,
     )
@@ -49,6 +51,7 @@ impl Pass for UnrollLoops {
         if cx.dialect() == Dialect::Tf {
             for graph in cx.graphs() {
                 functions::unroll(self, cx, graph);
+                frames::unroll(self, cx, graph);
             }
             return Ok(());
         }
