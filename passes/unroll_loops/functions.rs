@@ -120,8 +120,17 @@ impl Plan {
         let mut control: Vec<Site> = node.control.to_vec();
         let mut values: Vec<ValueId> = call.operands.clone();
         let mut calls = Vec::new();
+        // A target is known by its name: the last call, and what takes its place, has it.
+        let is_target = cx.graph(graph).kept().contains(&id);
+        if is_target {
+            let parked = inlining.free_name(cx, graph, &format!("{name}/loop"));
+            cx.edit(graph).set_node_name(id, parked);
+        }
         for iteration in 0..self.iterations {
-            let name = inlining.free_name(cx, graph, &format!("{name}/iteration_{iteration}"));
+            let name = match is_target && iteration + 1 == self.iterations {
+                true => name.clone(),
+                false => inlining.free_name(cx, graph, &format!("{name}/iteration_{iteration}")),
+            };
             let mut spec = NodeSpec::new(Op::tf("StatefulPartitionedCall"), name.clone())
                 .inputs(values.iter().map(|&value| Some(value)))
                 .rank(rank);
@@ -149,7 +158,7 @@ impl Plan {
         }
         let last = calls.last().map(|(last, _)| *last);
         editor.replace_control_uses(Site::Node(id), last.map(Site::Node));
-        if let Some(last) = last.filter(|_| editor.graph().kept().contains(&id)) {
+        if let Some(last) = last.filter(|_| is_target) {
             editor.replace_kept(id, last);
         }
         editor.erase_node(id);

@@ -30,11 +30,18 @@ fn inputs(to: &mut Builder<'_>) {
 
 /// Control edges, devices and colocation on the nodes that came last, and now and then one of their results is fed.
 fn decorate(to: &mut Builder<'_>, before: usize) {
-    let nodes: Vec<NodeId> = to.model.graph(to.graph).nodes().map(|(id, _)| id).collect();
+    let graph = to.model.graph(to.graph);
+    let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
+    // Nothing outside may wait for what lies in a loop, nor the other way round.
+    let outside: Vec<bool> = nodes.iter().map(|&id| graph.node(id).attr(motifs::IN_LOOP).is_none()).collect();
+    if outside[before..].contains(&false) {
+        return;
+    }
     for at in before..nodes.len() {
         let last = at + 1 == nodes.len();
         if last || to.random.one_in(3) {
-            decorate_one(to, &nodes[..at], nodes[at]);
+            let earlier: Vec<NodeId> = (0..at).filter(|&at| outside[at]).map(|at| nodes[at]).collect();
+            decorate_one(to, &earlier, nodes[at]);
         }
     }
     if nodes.len() > before && to.random.one_in(16) {

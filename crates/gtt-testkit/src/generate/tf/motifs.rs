@@ -5,9 +5,13 @@ use gtt_ir::{Attr, Attrs, DType, Function, Name, NodeSpec, Op, Site, Tensor, Typ
 use super::{t, text};
 use crate::generate::{Builder, Item};
 
+/// Marks nodes in loops.
+pub(super) const IN_LOOP: &str = "_in_loop";
+
 pub(super) fn step(to: &mut Builder<'_>) {
-    match to.random.below(10) {
+    match to.random.below(11) {
         0 => branch(to),
+        9 => counted(to),
         1 => identities(to),
         2 => check(to),
         3 => clips(to),
@@ -56,7 +60,18 @@ fn branch(to: &mut Builder<'_>) {
     let factor = to.node("Const", &[], &attrs, &[(DType::F32, &[])]).remove(0);
     let node = to.model.graph(to.graph).def_node(factor.value).expect("a node's result");
     to.edit().set_control(node, [Site::Node(pivot)]);
-    let right = to.float_node("Mul", &[sides[1].value, factor.value], &[t()], &x.shape);
+    let mut right = to.float_node("Mul", &[sides[1].value, factor.value], &[t()], &x.shape);
+    if to.random.one_in(4) {
+        // What a function computes, or hands through, is there in this branch only.
+        let name = scaling(to);
+        let attrs = [
+            ("Tin", Attr::DTypes(vec![DType::F32])),
+            ("Tout", Attr::DTypes(vec![DType::F32; 2])),
+            ("f", Attr::Func(name)),
+        ];
+        let results = to.node("PartitionedCall", &[Some(right.value)], &attrs, &both);
+        right = to.random.pick(&results);
+    }
     let left =
         if to.random.one_in(2) { to.float_node("Relu", &[sides[0].value], &[t()], &x.shape) } else { sides[0].clone() };
     let swapped = to.random.one_in(2);
@@ -238,6 +253,57 @@ fn padded(to: &mut Builder<'_>) {
     ];
     let shape = [n, (height - 3) / 2 + 1, (width - 3) / 2 + 1, 2];
     to.float_node("Conv2D", &[pad.value, filter.value], &attrs, &shape);
+}
+
+/// A loop of TensorFlow 1 that runs a few times, with constants of its frame.
+fn counted(to: &mut Builder<'_>) {
+    let Some(x) = to.choose_float() else { return };
+    let (limit, scale) = (to.random.below(4) as i32, to.random.floats(1, 0.5, 1.5));
+    let zero = to.constant_as_given(Tensor::scalar(0i32));
+    let (before, nodes) = (to.pool.len(), to.model.graph(to.graph).node_count());
+    let frame = Attr::Str(to.fresh("frame").as_str().to_owned().into());
+    let float = [t()];
+    let integer = [("T", Attr::DType(DType::I32))];
+    let of_frame = [("frame_name", frame), ("is_constant", Attr::Bool(false)), ("parallel_iterations", Attr::Int(10))];
+    let (f, i): ((DType, &[usize]), (DType, &[usize])) = ((DType::F32, &x.shape), (DType::I32, &[]));
+    let number = to.node("Enter", &[Some(zero.value)], &[&integer[..], &of_frame].concat(), &[i]).remove(0);
+    let entered = to.node("Enter", &[Some(x.value)], &[&float[..], &of_frame].concat(), &[f]).remove(0);
+    let two = [("N", Attr::Int(2))];
+    let of = |to: &Builder<'_>, item: &Item| to.model.graph(to.graph).def_node(item.value).expect("a node's result");
+    let constant = |to: &mut Builder<'_>, tensor: Tensor, waits_for: &Item| {
+        let attrs = [("dtype", Attr::DType(tensor.dtype())), ("value", Attr::Tensor(tensor.clone()))];
+        let made = to.node("Const", &[], &attrs, &[(tensor.dtype(), &[])]).remove(0);
+        let (node, source) = (of(to, &made), of(to, waits_for));
+        to.edit().set_control(node, [Site::Node(source)]);
+        made
+    };
+    let again = [Some(number.value), Some(number.value)];
+    let counter = to.node("Merge", &again, &[&integer[..], &two].concat(), &[i]).remove(0);
+    let again = [Some(entered.value), Some(entered.value)];
+    let value = to.node("Merge", &again, &[&float[..], &two].concat(), &[f]).remove(0);
+    let limit = constant(to, Tensor::scalar(limit), &counter);
+    let bool_type: (DType, &[usize]) = (DType::Bool, &[]);
+    let less = to.node("Less", &[Some(counter.value), Some(limit.value)], &integer, &[bool_type]).remove(0);
+    let go = to.node("LoopCond", &[Some(less.value)], &[], &[bool_type]).remove(0);
+    let counters = to.node("Switch", &[Some(counter.value), Some(go.value)], &integer, &[i, i]);
+    let values = to.node("Switch", &[Some(value.value), Some(go.value)], &float, &[f, f]);
+    let now = to.node("Identity", &[Some(counters[1].value)], &integer, &[i]).remove(0);
+    let one = constant(to, Tensor::scalar(1i32), &now);
+    let factor = constant(to, Tensor::scalar(scale[0]), &now);
+    let more = to.node("AddV2", &[Some(now.value), Some(one.value)], &integer, &[i]).remove(0);
+    let scaled = to.float_node("Mul", &[values[1].value, factor.value], &float, &x.shape);
+    let next = to.float_node("Tanh", &[scaled.value], &float, &x.shape);
+    let counter_next = to.node("NextIteration", &[Some(more.value)], &integer, &[i]).remove(0);
+    let value_next = to.node("NextIteration", &[Some(next.value)], &float, &[f]).remove(0);
+    for (merge, first, next) in [(&counter, number, counter_next), (&value, entered, value_next)] {
+        let merge = of(to, merge);
+        to.edit().set_inputs(merge, [Some(first.value), Some(next.value)]);
+    }
+    let inside: Vec<_> = to.model.graph(to.graph).nodes().map(|(id, _)| id).skip(nodes).collect();
+    inside.into_iter().for_each(|node| to.edit().set_attr(node, IN_LOOP, Attr::Bool(true)));
+    let left = to.float_node("Exit", &[values[0].value], &float, &x.shape);
+    to.pool.truncate(before);
+    to.pool.push(left);
 }
 
 /// Calls of a function that scales its operand and gives it back, too, and of the one of two whose number is given.
