@@ -3,6 +3,7 @@
 use gtt_ir::Dialect;
 use gtt_rewrite::{ArgError, Args, Error, Numerics, Pass, PassContext, PassInfo, Scope, apply_rules};
 
+mod gathers;
 mod motion;
 mod operands;
 mod ops;
@@ -35,6 +36,7 @@ impl Pass for SimplifyTransposes {
             cx,
             &[
                 &crate::simplify_views::chain::ViewChain,
+                &gathers::SliceOfTransposed,
                 &siblings::ViewsOfSlices,
                 &motion::ViewsAroundOps,
                 &operands::TransposedOperands,

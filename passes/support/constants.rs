@@ -1,6 +1,6 @@
 //! Constants that rules read and write.
 
-use gtt_ir::{Attr, Domain, Tensor, ValueId};
+use gtt_ir::{Attr, Def, Domain, Tensor, ValueId};
 use gtt_rewrite::{Operand, Rewrite, RuleContext};
 
 /// Elements of a small integer tensor that is known before running: a constant, or computed from constants and fixed extents
@@ -18,14 +18,19 @@ pub(crate) fn uniform(cx: &RuleContext<'_>, value: ValueId) -> Option<f64> {
     uniform_element(cx.tensor(value)?)
 }
 
-/// The same, also of a value whose extents are not fixed: a `ConstantOfShape`, or a constant that is expanded or reshaped.
+/// The same, also of a value whose extents are not fixed: a `ConstantOfShape`, a constant that is expanded or reshaped, parts of them.
 pub(crate) fn uniform_value(cx: &RuleContext<'_>, mut value: ValueId) -> Option<f64> {
-    const STEPS: usize = 4;
+    const STEPS: usize = 6;
     for _ in 0..STEPS {
         if cx.tensor(value).is_some() {
             return uniform(cx, value);
         }
-        let (_, node) = cx.def(value)?;
+        let node = match (cx.def(value), &cx.value(value).def) {
+            (Some((_, node)), _) => node,
+            // All parts of it alike.
+            (None, &Def::Node { node, .. }) if cx.node(node).op.is_onnx("Split") && !cx.is_fed(value) => cx.node(node),
+            _ => return None,
+        };
         if node.op.domain != Domain::ONNX {
             return None;
         }
@@ -36,7 +41,9 @@ pub(crate) fn uniform_value(cx: &RuleContext<'_>, mut value: ValueId) -> Option<
                     _ => None,
                 });
             }
-            "Expand" | "Reshape" | "Unsqueeze" | "Squeeze" | "Identity" => value = node.input(0)?,
+            "Expand" | "Reshape" | "Unsqueeze" | "Squeeze" | "Identity" | "Transpose" | "Slice" | "Split" => {
+                value = node.input(0)?;
+            }
             _ => return None,
         }
     }
