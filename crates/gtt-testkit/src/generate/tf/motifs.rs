@@ -103,8 +103,7 @@ fn check(to: &mut Builder<'_>) {
     let mut assert = NodeSpec::new(Op::tf("Assert"), name).inputs([Some(ok.value), Some(x.value)]);
     assert = assert.attr("T", Attr::DTypes(vec![DType::F32])).attr("summarize", Attr::Int(3)).rank(to.made as u32);
     let assert = to.edit().add_node(assert);
-    let checked = to.float_node("Identity", &[x.value], &[t()], &x.shape);
-    let node = to.model.graph(to.graph).def_node(checked.value).expect("a node's result");
+    // Before what waits for it: more control edges only lead to nodes that came earlier.
     let waits = if to.random.one_in(2) {
         let name = to.fresh("noop");
         let mut idle = NodeSpec::new(Op::tf("NoOp"), name).rank(to.made as u32);
@@ -114,6 +113,8 @@ fn check(to: &mut Builder<'_>) {
     } else {
         assert
     };
+    let checked = to.float_node("Identity", &[x.value], &[t()], &x.shape);
+    let node = to.model.graph(to.graph).def_node(checked.value).expect("a node's result");
     to.edit().set_control(node, [Site::Node(waits)]);
 }
 
@@ -265,7 +266,8 @@ fn counted(to: &mut Builder<'_>) {
     let float = [t()];
     let integer = [("T", Attr::DType(DType::I32))];
     let of_frame = [("frame_name", frame), ("is_constant", Attr::Bool(false)), ("parallel_iterations", Attr::Int(10))];
-    let (f, i): ((DType, &[usize]), (DType, &[usize])) = ((DType::F32, &x.shape), (DType::I32, &[]));
+    type Kind<'s> = (DType, &'s [usize]);
+    let (f, i): (Kind<'_>, Kind<'_>) = ((DType::F32, &x.shape), (DType::I32, &[]));
     let number = to.node("Enter", &[Some(zero.value)], &[&integer[..], &of_frame].concat(), &[i]).remove(0);
     let entered = to.node("Enter", &[Some(x.value)], &[&float[..], &of_frame].concat(), &[f]).remove(0);
     let two = [("N", Attr::Int(2))];
