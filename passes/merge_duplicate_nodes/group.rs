@@ -2,6 +2,7 @@
 
 use gtt_ir::{Graph, ValueId};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// Contents are hashed as a whole once there are more than this, so that many of them do not cost a comparison for each pair.
 const COMPARED: usize = 4;
@@ -9,8 +10,8 @@ const COMPARED: usize = 4;
 /// Constants of one key, no two of which are equal.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    few: Vec<ValueId>,
-    many: FxHashMap<u64, Vec<ValueId>>,
+    few: SmallVec<[ValueId; COMPARED]>,
+    many: FxHashMap<u64, SmallVec<[ValueId; COMPARED]>>,
 }
 
 impl Group {

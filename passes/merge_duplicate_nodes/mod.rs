@@ -6,6 +6,7 @@ use gtt_ir::{Graph, GraphId, Id as _, Node, NodeId, Site, Use, ValueId, traverse
 use gtt_ops::Effects;
 use gtt_rewrite::{ArgError, Args, Error, Kind, Param, Pass, PassContext, PassInfo, Scope, is_fed};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 mod group;
 mod key;
@@ -49,11 +50,12 @@ impl Pass for MergeDuplicateNodes {
 /// type, shape, device and a sample of the content agree.
 fn merge_constants(cx: &mut PassContext<'_>, id: GraphId, limit: usize) {
     let graph = cx.graph(id);
-    let mut constants: Vec<ValueId> = graph.constants().map(|(value, _, _)| value).collect();
-    constants.sort_by_key(|&value| (graph.rank(Site::Const(value)), value));
+    let mut constants: Vec<(u32, ValueId)> =
+        graph.constants().map(|(value, _, constant)| (constant.rank, value)).collect();
+    constants.sort_unstable();
     let mut groups: FxHashMap<ConstantKey, Group> = FxHashMap::default();
     let mut pairs: Vec<(ValueId, ValueId)> = Vec::new();
-    for &value in &constants {
+    for &(_, value) in &constants {
         let Some(constant) = graph.value(value).constant() else { continue };
         if !constant.tensor.is_readable() || constant.tensor.byte_len() > limit || is_fed(graph, value) {
             continue;
@@ -90,7 +92,7 @@ fn public_values(graph: &Graph) -> FxHashSet<ValueId> {
 fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
     let order = traverse::topological(cx.model(), cx.graph(id))
         .map_err(|cycle| Error::failed(cx.model().place(id), format!("{} nodes lie in a cycle", cycle.len())))?;
-    let mut groups: FxHashMap<u64, Vec<NodeId>> = FxHashMap::default();
+    let mut groups: FxHashMap<u64, SmallVec<[NodeId; 4]>> = FxHashMap::default();
     let mut compared = vec![false; cx.graph(id).node_bound()];
     let mut work: VecDeque<NodeId> = order.into();
     let public = public_values(cx.graph(id));

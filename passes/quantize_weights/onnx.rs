@@ -14,7 +14,7 @@ const RULE: &str = "weight";
 const OVERHEAD: usize = 160;
 
 pub(super) fn run(pass: &QuantizeWeights, cx: &mut PassContext<'_>) -> Result<(), Error> {
-    let mut names = FreeNames::of(cx.model());
+    let mut names = None;
     for id in cx.graphs() {
         let constants = cx.graph(id).constants();
         let large = |tensor: &Tensor| tensor.len() >= pass.minimum_size && tensor.dtype().is_float();
@@ -28,7 +28,8 @@ pub(super) fn run(pass: &QuantizeWeights, cx: &mut PassContext<'_>) -> Result<()
                         return Ok(());
                     }
                     cx.deviate(id, value, &quantized.change);
-                    replace(cx, &mut names, id, value, quantized, axis);
+                    let names = names.get_or_insert_with(|| FreeNames::of(cx.model()));
+                    replace(cx, names, id, value, quantized, axis);
                 }
                 Err(Some(reason)) => cx.decline_with(RULE, reason, name),
                 Err(None) => {}

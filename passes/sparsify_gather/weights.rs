@@ -35,7 +35,7 @@ impl Weights {
             _ => return Ok(Err("the weights are neither constant nor a variable")),
         };
         let is_column = tensor.dtype() == DType::F32 && matches!(tensor.shape(), [_, 1]);
-        let Some(elements) = tensor.to_vec::<f32>().filter(|_| is_column) else {
+        let Some(elements) = is_column.then(|| tensor.to_vec::<f32>()).flatten() else {
             return Ok(Err("the weights are not float32 of shape [N,1]"));
         };
         let kept = elements.iter().enumerate().filter(|(_, element)| element.abs() >= SMALLEST || element.is_nan());

@@ -1,6 +1,7 @@
 //! Free names for what a pass adds by hand.
 
 use gtt_ir::{Def, GraphId, Model, Name};
+use gtt_rewrite::NameCounts;
 use rustc_hash::FxHashMap;
 
 /// Names of values and ports, and names of nodes, over several graphs: an ONNX subgraph may not define again what it can see, and
@@ -11,10 +12,10 @@ pub(crate) struct FreeNames {
     nodes: Pool,
 }
 
-/// How often each name is used.
+/// Names in use, and where to look for a free one.
 #[derive(Debug, Default)]
 struct Pool {
-    used: FxHashMap<Name, u32>,
+    used: NameCounts,
     next: FxHashMap<Name, u32>,
 }
 
@@ -29,6 +30,8 @@ impl FreeNames {
     pub(crate) fn within(model: &Model, graphs: &[GraphId]) -> Self {
         let (mut values, mut nodes) = (Pool::default(), Pool::default());
         for graph in graphs.iter().map(|&graph| model.graph(graph)) {
+            values.used.reserve(graph.value_bound());
+            nodes.used.reserve(graph.node_count());
             let own = graph.values().filter(|(_, value)| !matches!(value.def, Def::Capture { .. }));
             own.for_each(|(_, value)| values.count(&value.name));
             for port in graph.inputs().iter().chain(graph.outputs()) {
@@ -55,7 +58,7 @@ impl FreeNames {
     pub(crate) fn tensorflow(&mut self, wanted: &str) -> Name {
         loop {
             let name = self.values.take(wanted);
-            if !self.nodes.used.contains_key(&name) {
+            if self.nodes.used.count(&name) == 0 {
                 return name;
             }
         }
@@ -75,17 +78,17 @@ impl FreeNames {
 impl Pool {
     fn count(&mut self, name: &Name) {
         if !name.is_empty() {
-            *self.used.entry(name.clone()).or_default() += 1;
+            self.used.claim(name);
         }
     }
 
     fn is_used_once(&self, name: &Name) -> bool {
-        self.used.get(name) == Some(&1)
+        self.used.count(name) == 1
     }
 
     fn take(&mut self, wanted: &str) -> Name {
         let first = Name::new(wanted);
-        if !self.used.contains_key(&first) {
+        if self.used.count(&first) == 0 {
             self.count(&first);
             return first;
         }
@@ -93,7 +96,7 @@ impl Pool {
         loop {
             number += 1;
             let name = Name::from(format!("{wanted}_{number}"));
-            if !self.used.contains_key(&name) {
+            if self.used.count(&name) == 0 {
                 self.count(&name);
                 self.next.insert(first, number);
                 return name;

@@ -55,6 +55,7 @@ const PASSES: &[&str] = &[
     "remove_control_dependencies",
     "remove_device",
     "sort_by_execution_order",
+    "quantize_nodes",
 ];
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
@@ -80,6 +81,7 @@ fn scaling(sizes: &[usize], choice: &Choice<'_>, limit: Option<f64>) -> Result<(
     }
     let plain = [Form::Chain, Form::Wide, Form::Transformer];
     let plain = [Dialect::Onnx, Dialect::Tf].into_iter().flat_map(|dialect| plain.map(|form| (dialect, form)));
+    let plain = plain.chain([(Dialect::Tf, Form::Gathers), (Dialect::Tf, Form::Ranges)]);
     let graphs = plain.filter(|_| !choice.encoder).chain([(Dialect::Onnx, Form::Encoder)]);
     let mut worst: f64 = 0.0;
     for (dialect, form) in graphs {
@@ -130,10 +132,14 @@ fn steps(dialect: Dialect, form: Form, size: usize, choice: &Choice<'_>) -> Resu
     let every: Vec<String> = registry.passes().iter().filter(keeps).map(|pass| arguments::step(pass.name)).collect();
     let mut pipelines: Vec<(String, String)> = match form {
         Form::Encoder => every.iter().map(|step| (step.clone(), step.clone())).collect(),
+        Form::Gathers => vec![("sparsify_gather".to_owned(), "sparsify_gather".to_owned())],
+        Form::Ranges => vec![("freeze_requantization_ranges".to_owned(), freeze_ranges(&loaded))],
         _ => PASSES.iter().map(|&step| (step.to_owned(), step.to_owned())).collect(),
     };
-    pipelines.push(("@default".to_owned(), "@default".to_owned()));
-    pipelines.push((format!("all {} passes", every.len()), every.join(" ")));
+    if !matches!(form, Form::Gathers | Form::Ranges) {
+        pipelines.push(("@default".to_owned(), "@default".to_owned()));
+        pipelines.push((format!("all {} passes", every.len()), every.join(" ")));
+    }
     if let Some(only) = choice.pipeline {
         pipelines = vec![(only.to_owned(), if only == "all" { every.join(" ") } else { only.to_owned() })];
     }
@@ -151,6 +157,14 @@ fn steps(dialect: Dialect, form: Form, size: usize, choice: &Choice<'_>) -> Resu
         }
     }
     Ok(rows)
+}
+
+/// `freeze_requantization_ranges` with a log that has a range of every node there is to freeze.
+fn freeze_ranges(model: &Model) -> String {
+    let ranges = model.main().nodes().filter(|(_, node)| node.op.is_tf("RequantizationRange"));
+    let lines: Vec<String> =
+        ranges.map(|(_, node)| format!("{}__print__;__requant_min_max:[-1][2]", node.name)).collect();
+    format!("freeze_requantization_ranges(min_max_log=\"{}\")", lines.join("\n"))
 }
 
 /// CPU time of the steps of each pass, in the order of the pipeline.

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use crate::{Def, Graph, Id, Model, Node, NodeId, Site, ValueId};
 
 /// Back edges of TensorFlow's v1 loops start here: readers do not wait for them.
-fn closes_loop(node: &Node) -> bool {
+pub(crate) fn closes_loop(node: &Node) -> bool {
     node.op.is_tf("NextIteration") || node.op.is_tf("RefNextIteration")
 }
 
@@ -23,39 +23,36 @@ fn predecessors<'a>(model: &'a Model, graph: &'a Graph, id: NodeId) -> impl Iter
 /// The nodes so that each comes after what it reads; among those that are ready, the lowest rank first. A graph whose file is
 /// in order keeps its order. `Err` names the nodes left in cycles.
 pub fn topological(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {
-    let order = by_rank(graph);
-    if is_in_order(model, graph, &order) { Ok(order) } else { sorted(model, graph) }
+    let mut coming = vec![false; graph.value_bound()];
+    let mark = |node: &Node| node.results().for_each(|value| coming[value.index()] = true);
+    let order = ranked(graph, mark);
+    if is_in_order(model, graph, &order, coming) { Ok(order) } else { sorted(model, graph) }
 }
 
-/// Every node is in the order once, and none reads what comes later: the order of ranks is then what a sort would find. Looks at
-/// nodes only, one after the other, as values are scattered in memory.
-pub(crate) fn is_in_order(model: &Model, graph: &Graph, order: &[NodeId]) -> bool {
+/// Nothing reads what comes later: the order of ranks is then what a sort would find. `coming` are the results of all nodes. Looks
+/// at nodes only, one after the other, as values are scattered in memory.
+fn is_in_order(model: &Model, graph: &Graph, order: &[NodeId], mut coming: Vec<bool>) -> bool {
     let mut seen = vec![false; graph.node_bound()];
-    let mut waited_for = vec![false; graph.value_bound()];
-    for (_, node) in graph.nodes() {
-        node.results().for_each(|value| waited_for[value.index()] = true);
-    }
-    let comes_later = |value: ValueId, waited_for: &[bool]| {
-        let closes = |source: NodeId| graph.get_node(source).is_some_and(closes_loop);
-        waited_for[value.index()] && !graph.def_node(value).is_some_and(closes)
+    let is_late = |value: ValueId, coming: &[bool]| {
+        coming[value.index()] && !graph.def_node(value).is_some_and(|source| closes_loop(graph.node(source)))
     };
-    order.len() == graph.node_count()
-        && order.iter().all(|&id| {
-            let Some(node) = graph.get_node(id) else { return false };
-            let waits = |source: &Site| match *source {
-                Site::Node(source) => !seen[source.index()] && !closes_loop(graph.node(source)),
-                Site::Const(_) => false,
-            };
-            let mut captured = node.attrs.graphs().flat_map(|inner| model.graph(inner).captures.keys().copied());
-            if node.operands().any(|value| comes_later(value, &waited_for))
-                || captured.any(|value| comes_later(value, &waited_for))
-                || node.control.iter().any(waits)
-            {
-                return false;
-            }
-            node.results().for_each(|value| waited_for[value.index()] = false);
-            !std::mem::replace(&mut seen[id.index()], true)
-        })
+    order.iter().all(|&id| {
+        let node = graph.node(id);
+        let waits = |source: &Site| match *source {
+            Site::Node(source) => !seen[source.index()] && !closes_loop(graph.node(source)),
+            Site::Const(_) => false,
+        };
+        let mut captured = node.attrs.graphs().flat_map(|inner| model.graph(inner).captures.keys().copied());
+        if node.operands().any(|value| is_late(value, &coming))
+            || captured.any(|value| is_late(value, &coming))
+            || node.control.iter().any(waits)
+        {
+            return false;
+        }
+        node.results().for_each(|value| coming[value.index()] = false);
+        seen[id.index()] = true;
+        true
+    })
 }
 
 fn sorted(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {
@@ -103,7 +100,15 @@ fn sorted(model: &Model, graph: &Graph) -> Result<Vec<NodeId>, Vec<NodeId>> {
 
 /// Nodes in the order of the file.
 pub fn by_rank(graph: &Graph) -> Vec<NodeId> {
-    let mut order: Vec<(u32, NodeId)> = graph.nodes().map(|(id, node)| (node.rank, id)).collect();
+    ranked(graph, |_| ())
+}
+
+fn ranked(graph: &Graph, mut meet: impl FnMut(&Node)) -> Vec<NodeId> {
+    let mut order: Vec<(u32, NodeId)> = Vec::with_capacity(graph.node_count());
+    for (id, node) in graph.nodes() {
+        meet(node);
+        order.push((node.rank, id));
+    }
     order.sort_unstable();
     order.into_iter().map(|(_, id)| id).collect()
 }

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use crate::traverse::{is_in_order, topological};
-use crate::{Def, Dialect, Dim, Error, ErrorKind, Graph, GraphId, Id, Model, NodeId, Site, Tensor, Type, Use, ValueId};
+use crate::traverse::{by_rank, closes_loop, topological};
+use crate::{
+    Def, Dialect, Dim, Error, ErrorKind, Graph, GraphId, Id, Model, NodeId, Site, Tensor, Type, Use, Value, ValueId,
+};
 
 /// Checks every graph of the model. Linear in nodes; no tensor content is read.
 pub fn verify(model: &Model) -> Result<(), Error> {
@@ -73,24 +75,61 @@ impl Met {
     }
 }
 
+/// What the nodes of a graph show.
+struct Found {
+    /// Uses of values, those by ports included.
+    uses: usize,
+    /// Results that are there.
+    results: usize,
+    /// No node reads or waits for a later one.
+    in_order: bool,
+}
+
+impl Found {
+    /// A node reads a value.
+    fn meet(&mut self, value: &Value, is_early: impl FnOnce(NodeId) -> bool) {
+        self.uses += 1;
+        if let Def::Node { node, .. } = value.def {
+            self.in_order &= is_early(node);
+        }
+    }
+}
+
+/// Control edges from each node, if there are any.
+struct Control {
+    edges: Vec<usize>,
+    any: bool,
+}
+
 impl Checker<'_> {
     fn check(&self, known: Option<Arc<[NodeId]>>) -> Result<Arc<[NodeId]>, Error> {
         let bound = self.graph.nodes.len().max(self.graph.values.len());
         let mut names = Met { hashes: FxHashSet::with_capacity_and_hasher(bound, FxBuildHasher), doubtful: false };
-        let (uses, results) = self.nodes(&mut names)?;
-        self.values(&mut names, uses, results)?;
+        let order = known.filter(|known| self.is_complete(known)).unwrap_or_else(|| by_rank(self.graph).into());
+        let found = self.nodes(&order, &mut names)?;
+        self.values(&mut names, &found)?;
         self.kept()?;
         if names.doubtful {
             self.names()?;
         }
         self.port_names()?;
-        if let Some(order) = known.filter(|order| is_in_order(self.model, self.graph, order)) {
+        if found.in_order {
             return Ok(order);
         }
         topological(self.model, self.graph).map(Arc::from).or_else(|cycle| {
             let names: Vec<&str> = cycle.iter().take(3).map(|&id| self.node_name(id)).collect();
             self.fail(format!("{} nodes in or behind a cycle: {}", cycle.len(), names.join(", ")))
         })
+    }
+
+    /// Every node is in the order once.
+    fn is_complete(&self, order: &[NodeId]) -> bool {
+        let mut seen = vec![false; self.graph.node_bound()];
+        let first = |id: &NodeId| {
+            let met = seen.get_mut(id.index()).map(|seen| std::mem::replace(seen, true));
+            met == Some(false) && self.graph.get_node(*id).is_some()
+        };
+        order.len() == self.graph.node_count() && order.iter().all(first)
     }
 
     fn fail<T>(&self, message: String) -> Result<T, Error> {
@@ -109,48 +148,54 @@ impl Checker<'_> {
         }
     }
 
-    /// A use is recorded.
-    fn require<'n>(&self, value: ValueId, used: Use, whose: impl FnOnce() -> &'n str) -> Result<(), Error> {
+    /// A use is recorded; gives what is used.
+    fn require<'n>(&self, value: ValueId, used: Use, whose: impl FnOnce() -> &'n str) -> Result<&Value, Error> {
         match self.graph.get_value(value) {
-            Some(value) if value.uses.contains(used) => Ok(()),
+            Some(value) if value.uses.contains(used) => Ok(value),
             Some(value) => self.fail(format!("the use of `{}` by {} is not recorded", value.name, whose())),
             None => self.fail(format!("{} refers to an erased value", whose())),
         }
     }
 
-    /// What nodes and ports refer to is there and knows it. The numbers of uses and of results.
-    fn nodes(&self, names: &mut Met) -> Result<(usize, usize), Error> {
-        let (mut uses, mut results) = (0, 0);
-        let mut control_edges = vec![0usize; self.graph.node_bound()];
-        for (id, node) in self.graph.nodes() {
+    /// What nodes and ports refer to is there and knows it.
+    fn nodes(&self, order: &[NodeId], names: &mut Met) -> Result<Found, Error> {
+        let mut found = Found { uses: 0, results: 0, in_order: true };
+        let mut seen = vec![false; self.graph.node_bound()];
+        let mut control = Control { edges: vec![0; self.graph.node_bound()], any: false };
+        for &id in order {
+            let node = self.graph.node(id);
             if self.model.dialect == Dialect::Tf {
                 names.meet(&node.name);
             }
             let whose = || self.node_name(id);
+            let is_early = |source: NodeId| seen[source.index()] || self.graph.get_node(source).is_none_or(closes_loop);
             for (slot, value) in node.inputs.iter().enumerate() {
                 let Some(value) = *value else { continue };
-                self.require(value, Use::Operand { node: id, slot: slot as u32 }, whose)?;
-                uses += 1;
+                let value = self.require(value, Use::Operand { node: id, slot: slot as u32 }, whose)?;
+                found.meet(value, is_early);
             }
             for site in &node.control {
                 match site {
                     Site::Const(value) => {
                         self.require(*value, Use::Control { node: id }, whose)?;
-                        uses += 1;
+                        found.uses += 1;
                     }
                     Site::Node(source) => {
                         if self.graph.get_node(*source).is_none() {
                             return self.fail(format!("`{}` has an erased control input", self.node_name(id)));
                         }
-                        control_edges[source.index()] += 1;
+                        control.edges[source.index()] += 1;
+                        control.any = true;
+                        found.in_order &= is_early(*source);
                     }
                 }
             }
+            control.any |= !node.control_uses.is_empty();
             for inner in node.attrs.graphs() {
                 let inner_graph = self.model.graph(inner);
                 for &outer in inner_graph.captures.keys() {
-                    self.require(outer, Use::Capture { graph: inner }, || &inner_graph.name)?;
-                    uses += 1;
+                    let value = self.require(outer, Use::Capture { graph: inner }, || &inner_graph.name)?;
+                    found.meet(value, is_early);
                 }
             }
             for (slot, value) in node.outputs.iter().enumerate() {
@@ -159,32 +204,37 @@ impl Checker<'_> {
                 if !matches!(defined, Some(Def::Node { node, slot: at }) if *node == id && *at as usize == slot) {
                     return self.fail(format!("result {slot} of `{}` is defined elsewhere", self.node_name(id)));
                 }
-                results += 1;
+                found.results += 1;
             }
+            seen[id.index()] = true;
         }
         for (index, port) in self.graph.outputs.iter().enumerate() {
             self.require(port.value, Use::Output { index: index as u32 }, || &port.name)?;
         }
-        uses += self.graph.outputs.len();
+        found.uses += self.graph.outputs.len();
         for (index, port) in self.graph.inputs.iter().enumerate() {
             self.alive(port.value, &port.name)?;
             if !matches!(self.graph.value(port.value).def, Def::Input { .. }) {
                 self.require(port.value, Use::Input { index: index as u32 }, || &port.name)?;
-                uses += 1;
+                found.uses += 1;
             }
         }
+        if control.any { self.control(&control).map(|()| found) } else { Ok(found) }
+    }
+
+    fn control(&self, control: &Control) -> Result<(), Error> {
         for (id, node) in self.graph.nodes() {
-            let (recorded, expected) = (node.control_uses.len(), control_edges[id.index()]);
+            let (recorded, expected) = (node.control_uses.len(), control.edges[id.index()]);
             if recorded != expected {
                 let name = self.node_name(id);
                 return self.fail(format!("{recorded} control uses of `{name}` recorded, {expected} found"));
             }
         }
-        Ok((uses, results))
+        Ok(())
     }
 
     /// Values are defined by what is there, and have no other uses than were found.
-    fn values(&self, names: &mut Met, uses: usize, results: usize) -> Result<(), Error> {
+    fn values(&self, names: &mut Met, found: &Found) -> Result<(), Error> {
         let ports: FxHashSet<ValueId> = self.graph.inputs.iter().map(|port| port.value).collect();
         for (outer, value) in self.graph.captures() {
             let capture = self.graph.get_value(value).map(|value| &value.def);
@@ -224,11 +274,11 @@ impl Checker<'_> {
                 }
             }
         }
-        if recorded != uses {
-            return self.fail(format!("{recorded} uses recorded, {uses} found"));
+        if recorded != found.uses {
+            return self.fail(format!("{recorded} uses recorded, {} found", found.uses));
         }
         // Every result is defined where it stands: as many values as results are all of them.
-        if computed != results { self.results() } else { Ok(()) }
+        if computed != found.results { self.results() } else { Ok(()) }
     }
 
     fn results(&self) -> Result<(), Error> {

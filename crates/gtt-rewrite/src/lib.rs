@@ -139,6 +139,7 @@ pub use deviation::{Change, Deviation};
 pub use driver::{apply_rules, apply_rules_once};
 pub use error::{Error, ErrorKind, Location};
 pub use files::{Files, Tensors};
+pub use names::NameCounts;
 pub use pass::{Build, Interface, Kind, Numerics, Param, Pass, PassInfo, Scope};
 pub use pipeline::{Fixpoint, Item, Pipeline, PresetUse, Step};
 pub use registry::{Preset, Registry, Synonym};

@@ -3,17 +3,52 @@
 //! TensorFlow: names of nodes and constants of all graphs. ONNX: names of values of all graphs, because a subgraph may not
 //! shadow what it can see; names of nodes need not be unique there. A public name is free only for the value of its port.
 
+use std::hash::BuildHasher;
+
 use gtt_ir::{Def, Dialect, GraphId, Model, Name, ValueId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 
 /// Output or input, and which.
 type PortList = SmallVec<[(bool, usize); 1]>;
 
-/// How often each name is in use. Linear to build, constant time to ask.
+/// How often each name is in use. Names are told apart by hashes of 64 bits, as a large graph has millions of them: a name that
+/// shares its hash with another counts as in use, on every run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameCounts(FxHashMap<u64, u32>);
+
+impl NameCounts {
+    /// Makes room for so many more names.
+    pub fn reserve(&mut self, additional: usize) {
+        self.0.reserve(additional);
+    }
+
+    /// One more has the name.
+    pub fn claim(&mut self, name: &str) {
+        *self.0.entry(FxBuildHasher.hash_one(name)).or_default() += 1;
+    }
+
+    /// One less has the name; nothing happens if none has.
+    pub fn release(&mut self, name: &str) {
+        let hash = FxBuildHasher.hash_one(name);
+        if let Some(count) = self.0.get_mut(&hash) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(&hash);
+            }
+        }
+    }
+
+    /// How many have the name.
+    pub fn count(&self, name: &str) -> u32 {
+        self.0.get(&FxBuildHasher.hash_one(name)).copied().unwrap_or(0)
+    }
+}
+
+/// Names in use. Linear to build, constant time to ask.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    used: FxHashMap<Name, u32>,
+    used: NameCounts,
     /// Public names with their ports.
     ports: FxHashMap<(GraphId, Name), PortList>,
     next: FxHashMap<Name, u32>,
@@ -70,16 +105,11 @@ impl Names {
     }
 
     pub(crate) fn claim(&mut self, name: &Name) {
-        *self.used.entry(name.clone()).or_default() += 1;
+        self.used.claim(name);
     }
 
     pub(crate) fn release(&mut self, name: &Name) {
-        if let Some(count) = self.used.get_mut(name) {
-            *count -= 1;
-            if *count == 0 {
-                self.used.remove(name);
-            }
-        }
+        self.used.release(name);
     }
 
     /// Claims `wanted`, or `wanted_1`, `wanted_2` …, for values of the graph (TensorFlow: all of a node's).
@@ -103,7 +133,7 @@ impl Names {
     }
 
     fn is_free(&self, model: &Model, graph: GraphId, values: &[ValueId], name: &Name) -> bool {
-        if self.used.contains_key(name) {
+        if self.used.count(name) > 0 {
             return false;
         }
         // A TensorFlow node may serve several ports; it may have the name if it serves one of them.

@@ -1,6 +1,7 @@
 //! Large graphs of known shape, for measuring time per node.
 
 mod encoder;
+mod quantised;
 
 use gtt_ir::{Attr, DType, Dialect, Domain, Model, Name, NodeSpec, Op, Tensor, Type, ValueId};
 
@@ -16,6 +17,10 @@ pub enum Form {
     /// The encoder of a transformer as ONNX exporters leave it: arithmetic on shapes, decomposed GELU and layer norm, Dropout,
     /// Identity, extents that are not known, no types. Most of it can go. TensorFlow models get [`Form::Transformer`].
     Encoder,
+    /// TensorFlow: look-ups in weights of one column, each look-up in weights of its own. ONNX models get [`Form::Wide`].
+    Gathers,
+    /// TensorFlow: a chain of 32-bit results that are narrowed over their own ranges. ONNX models get [`Form::Chain`].
+    Ranges,
 }
 
 /// A graph of about `nodes` nodes (exactly, but for the last block). Linear.
@@ -24,7 +29,12 @@ pub fn model(dialect: Dialect, form: Form, nodes: usize) -> Model {
     if dialect == Dialect::Onnx {
         model.opsets.insert(Domain::ONNX, 17);
     }
-    let form = if form == Form::Encoder && dialect == Dialect::Tf { Form::Transformer } else { form };
+    let form = match (form, dialect) {
+        (Form::Encoder, Dialect::Tf) => Form::Transformer,
+        (Form::Gathers, Dialect::Onnx) => Form::Wide,
+        (Form::Ranges, Dialect::Onnx) => Form::Chain,
+        (form, _) => form,
+    };
     let mut to = Synthetic { model: &mut model, made: 0, typed: form != Form::Encoder };
     let input = to.input();
     let last = match form {
@@ -32,6 +42,8 @@ pub fn model(dialect: Dialect, form: Form, nodes: usize) -> Model {
         Form::Wide => to.wide(input, nodes),
         Form::Transformer => to.transformer(input, nodes),
         Form::Encoder => to.encoder(input, nodes),
+        Form::Gathers => to.gathers(input, nodes),
+        Form::Ranges => to.ranges(input, nodes),
     };
     let main = model.main_id();
     let name = model.main().value(last).name.clone();
