@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gtt_ir::traverse::topological;
 use gtt_ir::{
-    Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Port, Shape, Tensor, Type, Use, ValueId,
+    Attr, DType, Def, Dialect, Dim, Graph, Id, Model, Name, Node, NodeId, Port, Shape, Tensor, Type, ValueId,
 };
 use gtt_ops::eval::Evaluator;
 use rustc_hash::FxHashMap;
@@ -19,6 +19,7 @@ use crate::ints;
 use crate::liveness::Liveness;
 use crate::ops::{control, create, functions};
 use crate::table;
+use crate::tensors::{plain, plain_type};
 use crate::value::{HIDDEN, Val, Why, decline};
 use crate::{LowerOptions, MAX_OPSET, MIN_OPSET, NotLowered, Reason};
 
@@ -229,7 +230,9 @@ impl<'a, 'b> Walk<'a, 'b> {
             _ => Type::Unknown,
         };
         let ty = given.unwrap_or_default().merged(&stated).merged(&self.graph.value(value).ty);
-        let Some(dtype) = ty.dtype() else { return decline("the element type of the input is unknown") };
+        let Some(dtype) = ty.dtype().map(plain_type) else {
+            return decline("the element type of the input is unknown");
+        };
         if onnx_code(dtype).is_none() {
             return decline(format!("element type {dtype}"));
         }
@@ -256,8 +259,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         if let (State::Absent, Def::Const(constant)) = (self.states[value.index()], &self.graph.value(value).def) {
             let (name, dtype) = (&self.graph.value(value).name, constant.tensor.dtype());
             self.states[value.index()] =
-                if constant.tensor.is_readable() && (onnx_code(dtype).is_some() || self.is_dequantized(value)) {
-                    State::Lowered(self.builder.constant(name, constant.tensor.clone()))
+                if let Some(tensor) = plain(&constant.tensor).filter(|tensor| onnx_code(tensor.dtype()).is_some()) {
+                    State::Lowered(self.builder.constant(name, tensor))
                 } else {
                     self.reasons.push(Reason {
                         node: name.clone(),
@@ -268,15 +271,6 @@ impl<'a, 'b> Walk<'a, 'b> {
                 };
         }
         self.states[value.index()]
-    }
-
-    /// Only `Dequantize` reads the constant: it never becomes an ONNX value.
-    fn is_dequantized(&self, value: ValueId) -> bool {
-        let dequantizes = |used: &Use| match used {
-            Use::Operand { node, slot: 0 } => self.graph.node(*node).op.is_tf("Dequantize"),
-            used => matches!(used, Use::Control { .. }),
-        };
-        self.graph.value(value).uses().iter().all(dequantizes)
     }
 
     /// Backwards over operands; dead operands of `Merge` and what is fed are not passed, nor nodes for which `stop` holds.

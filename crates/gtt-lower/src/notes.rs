@@ -65,7 +65,7 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["Conv2D", "Conv3D"], "known number of channels; SAME padding of unknown extents only without dilations"),
     (&["Conv2DBackpropInput", "Conv3DBackpropInputV2"], "known extents of data and result"),
     (&["CropAndResize"], "constant size; known extents of the image"),
-    (&["Dequantize"], "a constant, mode MIN_FIRST"),
+    (&["Dequantize", "QuantizeV2"], "mode MIN_FIRST"),
     (&["DepthwiseConv2dNative"], "filter of known extents"),
     (&["Diag", "MatrixDiag", "MatrixDiagV2", "MatrixDiagV3"], "known extent; the main diagonal, padded with 0"),
     (
@@ -90,7 +90,11 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["OneHot"], "constant depth, known rank"),
     (&["Placeholder", "PlaceholderV2"], "fed, or fixed"),
     (&["PlaceholderWithDefault"], "its default, where it is not fed"),
+    (&["QuantizedConv2D"], "quint8; a filter of up to 4,386 elements for each result channel"),
+    (&["QuantizedConcat"], "quint8"),
+    (&["QuantizedMatMul"], "an inner extent that is known"),
     (&["Rank"], "known rank"),
+    (&["QuantizeDownAndShrinkRange", "Requantize"], "qint32 to quint8"),
     (&["ResizeBicubic", "ResizeArea"], "known extents"),
     (&["ReverseSequence"], "over the first two dimensions"),
     (&["ReverseV2", "Reverse", "Roll", "Transpose"], "constant axes"),
@@ -189,8 +193,8 @@ const REFUSED: &[(&[&str], &str)] = &[
         "ONNX has no such function, and sums of other ones are not exact",
     ),
     (
-        &["QuantizedConv2D", "QuantizedMatMul", "QuantizedRelu", "Requantize", "RequantizationRange", "QuantizeV2"],
-        "the arithmetic of old quantized kernels has no counterpart",
+        &["QuantizedAdd", "QuantizedInstanceNorm", "QuantizedResizeBilinear"],
+        "the arithmetic of these kernels has no counterpart",
     ),
     (&["NonMaxSuppressionWithOverlaps"], "ONNX measures overlaps by itself"),
     (

@@ -7,7 +7,7 @@ use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::ops::{
     arrays, boxes, control, conv, create, elementwise, functions, fused, gather, layout, matmul, matrix, norm, pool,
-    quantized, recurrent, reduce, resize, scatter, shape, slice, space,
+    quantized, quantized_kernels, recurrent, reduce, resize, scatter, shape, slice, space,
 };
 use crate::value::{Val, Why};
 
@@ -29,6 +29,7 @@ const CONV: &[&str] = &["T", "strides", "padding", "explicit_paddings", "data_fo
 const CONV3D: &[&str] = &["T", "Tshape", "strides", "padding", "data_format", "dilations"];
 const LSTM: &[&str] = &["T", "forget_bias", "cell_clip", "use_peephole"];
 const QUANTIZE: &[&str] = &["T", "signed_input", "num_bits", "range_given", "round_mode", "narrow_range", "axis"];
+const QUANTIZED_POOL: &[&str] = &["T", "ksize", "strides", "padding"];
 const POOL: &[&str] = &["T", "ksize", "strides", "padding", "explicit_paddings", "data_format"];
 const NORM: &[&str] = &["T", "U", "epsilon", "exponential_avg_factor", "data_format", "is_training"];
 const REDUCE: &[&str] = &["T", "Tidx", "keep_dims"];
@@ -198,12 +199,38 @@ pub(crate) static TABLE: &[Entry] = &[
     entry("QuantizeAndDequantizeV2", QUANTIZE, quantized::quantize_and_dequantize),
     entry("QuantizeAndDequantizeV3", QUANTIZE, quantized::quantize_and_dequantize),
     entry("QuantizeAndDequantizeV4", QUANTIZE, quantized::quantize_and_dequantize),
+    entry("QuantizeDownAndShrinkRange", &["Tinput", "out_type"], quantized_kernels::requantize),
+    entry(
+        "QuantizeV2",
+        &["T", "mode", "round_mode", "narrow_range", "axis", "ensure_minimum_range"],
+        quantized_kernels::quantize,
+    ),
+    entry("QuantizedAvgPool", QUANTIZED_POOL, quantized_kernels::pooled),
+    entry("QuantizedBiasAdd", &["T1", "T2", "out_type"], quantized_kernels::bias_add),
+    entry("QuantizedConcat", &["N", "T"], quantized_kernels::concat),
+    entry(
+        "QuantizedConv2D",
+        &["Tinput", "Tfilter", "out_type", "strides", "padding", "dilations"],
+        quantized_kernels::convolution,
+    ),
+    entry(
+        "QuantizedMatMul",
+        &["T1", "T2", "Toutput", "transpose_a", "transpose_b", "Tactivation"],
+        quantized_kernels::product,
+    ),
+    entry("QuantizedMaxPool", QUANTIZED_POOL, quantized_kernels::pooled),
+    entry("QuantizedMul", &["T1", "T2", "Toutput"], quantized_kernels::multiply),
+    entry("QuantizedRelu", &["Tinput", "out_type"], quantized_kernels::relu),
+    entry("QuantizedRelu6", &["Tinput", "out_type"], quantized_kernels::relu),
+    entry("QuantizedReshape", &["T", "Tshape"], quantized_kernels::reshape),
     entry("Range", &["Tidx"], create::range),
     entry("Rank", &["T"], shape::rank),
     entry("RealDiv", &["T"], elementwise::binary),
     entry("Reciprocal", &["T"], elementwise::unary),
     entry("Relu", &["T"], elementwise::unary),
     entry("Relu6", &["T"], functions::relu6),
+    entry("RequantizationRange", &["Tinput"], quantized_kernels::range),
+    entry("Requantize", &["Tinput", "out_type"], quantized_kernels::requantize),
     entry("Reshape", &["T", "Tshape"], shape::reshape),
     entry("ResizeArea", &["T", "align_corners"], resize::resize_by_matrices),
     entry("ResizeBicubic", RESIZE, resize::resize_by_matrices),

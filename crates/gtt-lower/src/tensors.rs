@@ -1,8 +1,27 @@
-//! Data movement of constants: transposition, and constants of one element.
+//! Constants: transposition, those of one element, quantised ones as integers.
 
 use bytes::Bytes;
 use gtt_ir::{Attr, Attrs, DType, Op, Tensor};
 use gtt_ops::eval::{Call, Evaluator};
+
+/// The type that holds elements of a quantised one; others are their own.
+pub(crate) fn plain_type(dtype: DType) -> DType {
+    match dtype {
+        DType::QU8 => DType::U8,
+        DType::QI8 => DType::I8,
+        DType::QI32 => DType::I32,
+        other => other,
+    }
+}
+
+/// A constant with plain elements; `None` when it cannot be read.
+pub(crate) fn plain(tensor: &Tensor) -> Option<Tensor> {
+    let dtype = plain_type(tensor.dtype());
+    if dtype == tensor.dtype() {
+        return tensor.is_readable().then(|| tensor.clone());
+    }
+    Tensor::from_bytes(dtype, tensor.shape(), tensor.bytes()?).ok()
+}
 
 /// Extents after reordering: dimension `i` of the result is dimension `order[i]` of the operand. Copies every element; `None`
 /// when the elements cannot be moved or the order does not fit.

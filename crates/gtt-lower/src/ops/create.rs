@@ -5,7 +5,7 @@ use gtt_ir::{Attr, Attrs, DType, Dim, Shape, Tensor};
 use super::{Results, only};
 use crate::attrs::Call;
 use crate::builder::Builder;
-use crate::tensors::element;
+use crate::tensors::{element, plain};
 use crate::value::{Elem, Form, Val, Why, broadcast, declared, decline};
 
 /// A placeholder that is not fed.
@@ -15,9 +15,9 @@ pub(crate) fn placeholder(_: &mut Builder<'_>, _: &Call<'_>) -> Results {
 
 /// A `Const` that is a node because it has control inputs.
 pub(crate) fn constant(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
-    match call.node.attr("value").and_then(Attr::as_tensor) {
-        Some(tensor) if tensor.is_readable() => only(builder.constant(&call.node.name, tensor.clone())),
-        _ => decline("its value cannot be read"),
+    match call.node.attr("value").and_then(Attr::as_tensor).and_then(plain) {
+        Some(tensor) => only(builder.constant(&call.node.name, tensor)),
+        None => decline("its value cannot be read"),
     }
 }
 

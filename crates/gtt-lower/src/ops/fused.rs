@@ -27,7 +27,7 @@ pub(crate) fn conv(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
 }
 
 /// Lowers a node that stands for a part of the call.
-fn part(
+pub(super) fn part(
     builder: &mut Builder<'_>,
     call: &Call<'_>,
     op: &'static str,

@@ -47,7 +47,8 @@ fn product(builder: &mut Builder<'_>, call: &Call<'_>, flip_a: bool, flip_b: boo
     only(builder.natural_result(value, dtype, shape))
 }
 
-fn operand(builder: &mut Builder<'_>, val: Val, flip: bool) -> Result<(ValueId, Option<Shape>), Why> {
+/// An operand, perhaps transposed, and its dimensions then.
+pub(super) fn operand(builder: &mut Builder<'_>, val: Val, flip: bool) -> Result<(ValueId, Option<Shape>), Why> {
     let mut shape = builder.held(val).shape.clone();
     if !flip {
         return Ok((builder.natural(val), shape));

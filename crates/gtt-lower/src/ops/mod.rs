@@ -15,6 +15,8 @@ pub(crate) mod matrix;
 pub(crate) mod norm;
 pub(crate) mod pool;
 pub(crate) mod quantized;
+pub(crate) mod quantized_kernels;
+mod quantized_ranges;
 pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod resize;

@@ -2,12 +2,12 @@
 
 use gtt_ir::{Attr, Attrs, DType, Dim, Shape, Tensor, ValueId};
 
-use super::{Results, only};
+use super::{Results, only, quantized_kernels};
 use crate::attrs::Call;
 use crate::builder::Builder;
 use crate::value::{Val, Why, axis, axis_in, declared, decline};
 
-/// `round(min / width) width + step width` of a constant, with `width = (max - min) / 255`: a constant of floats.
+/// `Dequantize` in mode `MIN_FIRST`, of constants a constant: `round(min / width) width + step width` with `width = (max - min) / 255`.
 pub(crate) fn dequantize(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     if call.text("mode", Some("MIN_COMBINED"))? != "MIN_FIRST" || call.int("axis", Some(-1))? != -1 {
         return decline("`mode` is not `MIN_FIRST`, or there is an `axis`");
@@ -15,13 +15,11 @@ pub(crate) fn dequantize(builder: &mut Builder<'_>, call: &Call<'_>) -> Results 
     if !matches!(call.node.attr("dtype").and_then(gtt_ir::Attr::as_dtype), None | Some(DType::F32)) {
         return decline("`dtype` is not float");
     }
-    let quantized = builder.held(call.input(0)?).tensor.clone();
-    let Some(quantized) = quantized.filter(|tensor| tensor.dtype() == DType::QU8) else {
-        return decline("the operand is not a constant of type quint8");
-    };
-    let (min, max) = (scalar(builder, call.input(1)?)?, scalar(builder, call.input(2)?)?);
+    let bytes = builder.held(call.input(0)?).tensor.clone().filter(|tensor| tensor.dtype() == DType::U8);
+    let constants = bytes.zip(number(builder, call.input(1)?).zip(number(builder, call.input(2)?)));
+    let Some((quantized, (min, max))) = constants else { return quantized_kernels::dequantize(builder, call) };
     let Some(steps) = quantized.bytes() else { return decline("the constant cannot be read") };
-    let width = ((f64::from(max) - f64::from(min)) / 255.0) as f32;
+    let width = (f64::from(max - min) / 255.0) as f32;
     let lowest = if min == max { min } else { (min / width).round() * width };
     let elements: Vec<f32> = steps.iter().map(|&step| lowest + f32::from(step) * width).collect();
     match Tensor::from_vec(quantized.shape(), elements) {
@@ -30,11 +28,11 @@ pub(crate) fn dequantize(builder: &mut Builder<'_>, call: &Call<'_>) -> Results 
     }
 }
 
-fn scalar(builder: &Builder<'_>, val: Val) -> Result<f32, Why> {
-    let elements = builder.held(val).tensor.as_ref().and_then(|tensor| tensor.to_vec::<f32>());
-    match elements.as_deref() {
-        Some([only]) => Ok(*only),
-        _ => decline("the range is not constant"),
+/// A constant of one float.
+fn number(builder: &Builder<'_>, val: Val) -> Option<f32> {
+    match builder.held(val).tensor.as_ref()?.to_vec::<f32>()?[..] {
+        [only] => Some(only),
+        _ => None,
     }
 }
 

@@ -19,13 +19,15 @@ fn quantised_constants_are_constants_of_floats() {
 }
 
 #[test]
-fn declines_other_quantised_tensors() {
+fn declines_other_modes_of_quantisation() {
     declined(
         r#"graph main(x) -> (y) {
   x = Placeholder() {dtype=f32, shape=shape[3]}
-  q = const qu8[3] [0, 10, 255]
-  y = Dequantize(q, x, x) {T=qu8, mode="MIN_FIRST"}
+  low = const f32[] 0.0
+  high = const f32[] 1.0
+  q, a, b = QuantizeV2(x, low, high) {T=qu8, mode="SCALED"}
+  y = Dequantize(q, a, b) {T=qu8, mode="SCALED"}
 }"#,
-        "op Dequantize (`y`): the range is not constant",
+        "op QuantizeV2 (`q`): `mode` is not `MIN_FIRST`, or there is an `axis`",
     );
 }
