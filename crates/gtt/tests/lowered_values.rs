@@ -144,3 +144,76 @@ fn products_of_integers_wrap_around() {
     let x = Tensor::from_vec(&[2, 3], vec![65537i32, 65539, 3, -7, 1 << 30, 5]).expect("six");
     assert_eq!(run(graph, &[("x", x)]), [[786_441.0, 1_073_741_824.0]]);
 }
+
+/// A dense layer as `quantize_nodes` writes it.
+const QUANTISED_LAYER: &str = "graph main(x) -> (q, m, low, high, n, a, l, y) {
+  x = Placeholder() {dtype=f32, shape=shape[2,3]}
+  x_low = const f32[] -1.0
+  x_high = const f32[] 2.25
+  k = const qu8[3,2] [182, 73, 255, 127, 0, 164]
+  k_low = const f32[] -0.75
+  k_high = const f32[] 1.0
+  b = const f32[2] [0.25, -0.5]
+  b_low = const f32[] -0.5
+  b_high = const f32[] 0.25
+  s_low = const f32[] -2.0
+  s_high = const f32[] 1.5
+  q, q_low, q_high = QuantizeV2(x, x_low, x_high) {T=qu8, mode=\"MIN_FIRST\"}
+  m, m_low, m_high = QuantizedMatMul(q, k, q_low, q_high, k_low, k_high) {T1=qu8, T2=qu8, Toutput=qi32, transpose_a=false, transpose_b=false}
+  low, high = RequantizationRange(m, m_low, m_high) {Tinput=qi32}
+  n, n_low, n_high = Requantize(m, m_low, m_high, low, high) {Tinput=qi32, out_type=qu8}
+  c, c_low, c_high = QuantizeV2(b, b_low, b_high) {T=qu8, mode=\"MIN_FIRST\"}
+  a, a_low, a_high = QuantizedBiasAdd(n, c, n_low, n_high, c_low, c_high) {T1=qu8, T2=qu8, out_type=qi32}
+  s, t_low, t_high = Requantize(a, a_low, a_high, s_low, s_high) {Tinput=qi32, out_type=qu8}
+  l, l_low, l_high = QuantizedRelu(s, t_low, t_high) {Tinput=qu8, out_type=qu8}
+  y = Dequantize(l, l_low, l_high) {T=qu8, mode=\"MIN_FIRST\"}
+}";
+
+#[test]
+fn a_quantised_layer_gives_the_integers_of_the_kernels() {
+    let found = run(QUANTISED_LAYER, &[("x", floats(&[2, 3], &[0.5, -1.0, 2.25, 1.75, 0.0, -0.5]))]);
+    assert_eq!(found[0], [117.0, 0.0, 255.0, 215.0, 78.0, 39.0]);
+    assert_eq!(found[1], [-27834.0, 6927.0, 14252.0, -7077.0]);
+    near(&found[2], &[-2.434495]);
+    near(&found[3], &[1.2466143]);
+    assert_eq!(found[4], [0.0, 211.0, 255.0, 126.0]);
+    assert_eq!(found[5], [-14737.0, 715.0, 10037.0, -7543.0]);
+    assert_eq!(found[6], [146.0, 153.0, 254.0, 146.0]);
+    near(&found[7], &[0.0, 0.096078396, 1.482353, 0.0]);
+}
+
+#[test]
+fn quantised_windows_and_joins() {
+    let graph = "graph main(x) -> (c, a, m, j) {
+  x = Placeholder() {dtype=f32, shape=shape[1,3,3,2]}
+  low = const f32[] -0.625
+  high = const f32[] 0.625
+  w = const f32[2,2,2,1] [-0.375, 0.25, -0.25, 0.375, -0.125, 0.5, 0.0, -0.5]
+  w_low = const f32[] -0.5
+  w_high = const f32[] 0.5
+  q, q_low, q_high = QuantizeV2(x, low, high) {T=qu8, mode=\"MIN_FIRST\"}
+  f, f_low, f_high = QuantizeV2(w, w_low, w_high) {T=qu8, mode=\"MIN_FIRST\"}
+  c, c_low, c_high = QuantizedConv2D(q, f, q_low, q_high, f_low, f_high) {Tinput=qu8, Tfilter=qu8, out_type=qi32, strides=[1,2,2,1], padding=\"SAME\"}
+  a, a_low, a_high = QuantizedAvgPool(q, q_low, q_high) {T=qu8, ksize=[1,2,2,1], strides=[1,1,1,1], padding=\"VALID\"}
+  m, m_low, m_high = QuantizedMaxPool(q, q_low, q_high) {T=qu8, ksize=[1,2,2,1], strides=[1,1,1,1], padding=\"VALID\"}
+  u = const qu8[2,3] [117, 0, 255, 215, 78, 39]
+  u_low = const f32[] -1.0
+  u_high = const f32[] 2.25
+  v = const qu8[3,2] [182, 73, 255, 127, 0, 164]
+  v_low = const f32[] -0.75
+  v_high = const f32[] 1.0
+  rows = const i32[2] [2, 3]
+  r, r_low, r_high = QuantizedReshape(v, rows, v_low, v_high) {T=qu8}
+  axis = const i32[] 0
+  j, j_low, j_high = QuantizedConcat(axis, u, r, u_low, r_low, u_high, r_high) {N=2, T=qu8}
+}";
+    let x = [
+        -0.25, 0.625, 0.125, -0.375, 0.5, 0.0, -0.5, 0.375, -0.125, -0.625, 0.25, -0.25, 0.625, 0.125, -0.375, 0.5,
+        0.0, -0.5,
+    ];
+    let found = run(graph, &[("x", floats(&[1, 3, 3, 2], &x))]);
+    assert_eq!(found[0], [33395.0, -17901.0, 4192.0, -6528.0]);
+    assert_eq!(found[1], [89.0, 127.0, 166.0, 64.0, 108.0, 147.0, 115.0, 83.0]);
+    assert_eq!(found[2], [154.0, 255.0, 230.0, 128.0, 255.0, 230.0, 179.0, 230.0]);
+    assert_eq!(found[3], [117.0, 0.0, 255.0, 215.0, 78.0, 39.0, 117.0, 59.0, 157.0, 88.0, 19.0, 108.0]);
+}
