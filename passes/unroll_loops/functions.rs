@@ -154,7 +154,7 @@ impl Plan {
         let results: Vec<Option<ValueId>> = cx.graph(graph).node(id).outputs.to_vec();
         let mut editor = cx.edit(graph);
         for (result, &value) in results.iter().zip(&values) {
-            result.into_iter().for_each(|result| editor.replace_uses(*result, value));
+            result.iter().for_each(|&result| editor.replace_uses(result, value));
         }
         let last = calls.last().map(|(last, _)| *last);
         editor.replace_control_uses(Site::Node(id), last.map(Site::Node));
