@@ -11,6 +11,7 @@ use super::Names;
 use super::collections::Collection;
 use super::renamed::Renamed;
 use super::signature::{Signature, SignatureTensor, entry, tensor_info, text};
+use crate::envelope::messages;
 use crate::graph_def::{GraphFields, split_reference};
 use crate::source::Source;
 use crate::{Error, graph_def};
@@ -40,6 +41,8 @@ pub(crate) struct MetaGraph {
     pub(crate) assets: Vec<Name>,
     pub(crate) saver: Option<Saver>,
     object_graph: Option<Bytes>,
+    /// Nodes that objects are, encoded: Python's loader reads them by name.
+    object_nodes: Vec<(Name, Bytes)>,
     /// The file has a graph, if an empty one.
     has_graph: bool,
 }
@@ -111,7 +114,7 @@ impl MetaGraph {
                     Kept::Saver(source.share(message))
                 }
                 (tag::ASSET, FieldValue::Len(message)) => {
-                    for info in crate::envelope::messages(message, 1) {
+                    for info in messages(message, 1) {
                         let mut tensors = Vec::new();
                         tensor_info(Name::default(), info, &mut tensors, 2)?;
                         meta.assets.extend(tensors.into_iter().map(|tensor| tensor.tensor));
@@ -127,7 +130,28 @@ impl MetaGraph {
             meta.fields.push(kept);
         }
         meta.signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        meta.find_object_nodes(source, graph)?;
         Ok((meta, graph))
+    }
+
+    /// The constants that functions captured are objects, which name their nodes.
+    fn find_object_nodes(&mut self, source: &Source, graph: &[u8]) -> Result<(), Error> {
+        let objects = messages(self.object_graph.as_deref().unwrap_or_default(), 1);
+        let constants =
+            objects.flat_map(|object| messages(object, 9)).filter_map(|constant| messages(constant, 1).last());
+        let wanted: FxHashSet<&[u8]> = constants.collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        for field in SliceFields::new(graph) {
+            let field = field?;
+            if let (graph_def::graph_field::NODE, FieldValue::Len(node)) = (field.tag, field.value)
+                && let Some(name) = messages(node, 1).last().filter(|name| wanted.contains(name))
+            {
+                self.object_nodes.push((text(name)?, source.share(field.raw)));
+            }
+        }
+        Ok(())
     }
 
     /// Leaves out all signatures but these and that of the init op, which the loader runs. None: all stay.
@@ -176,8 +200,8 @@ impl MetaGraph {
 
     /// The names of the functions that its objects are.
     pub(super) fn concrete_functions(&self) -> impl Iterator<Item = &str> {
-        let entries = crate::envelope::messages(self.object_graph.as_deref().unwrap_or_default(), 2);
-        entries.filter_map(|entry| std::str::from_utf8(crate::envelope::messages(entry, 1).last()?).ok())
+        let entries = messages(self.object_graph.as_deref().unwrap_or_default(), 2);
+        entries.filter_map(|entry| std::str::from_utf8(messages(entry, 1).last()?).ok())
     }
 
     /// All tensors that get the paths of assets: those of the meta graph, and nodes that only the old collection names.
@@ -202,6 +226,12 @@ impl MetaGraph {
         let mut graph = Writer::new();
         let renamed = Renamed(model.main().renamed());
         let names = graph_def::write(model, fields, |tensor| self.declared(model, tensor), &mut graph)?;
+        // Passes may have renamed them, or taken them out, as nothing in the graph reads them.
+        for (name, node) in self.object_nodes.iter().filter(|_| self.object_graph.is_some()) {
+            if !names.has(name) {
+                graph.raw(node);
+            }
+        }
         let length = graph.len();
         let mut graph = Some(graph);
         for kept in &self.fields {

@@ -544,3 +544,18 @@ fn assets_that_only_the_old_collection_names_are_fed() {
     assert_eq!(ports(&model).0, ["x:0", "unused"]);
     assert_eq!(bytes_of(&model), bytes);
 }
+
+#[test]
+fn nodes_that_objects_are_by_name_are_there_whatever_became_of_them() {
+    // A `SavedObjectGraph` whose first object is a constant, `a`.
+    let rest = "object_graph_def { nodes { constant { operation: 'a' } } }";
+    let bytes = usual(rest);
+    let mut model = open(&bytes);
+    assert_eq!(bytes_of(&model), bytes);
+    let main = model.main_id();
+    let (id, _) = model.main().nodes().find(|(_, node)| node.name == "a").unwrap();
+    model.edit(main).set_node_name(id, "0");
+    let text = text_of(&model);
+    assert_eq!(text.matches("name: \"a\"").count(), 1, "{text}");
+    assert_eq!(text.matches("op: \"Relu\"").count(), 3, "{text}");
+}
