@@ -206,11 +206,10 @@ fn check(graph: &Graph, id: NodeId, node: &Node, own: &FxHashSet<NodeId>, is_own
     if is_own && node.op.is_tf("Exit") {
         return Ok(());
     }
-    require!(!node.results().any(|value| graph.value(value).is_public()), "a value inside of the loop is public");
     let inside = |used: &Use| matches!(used, Use::Operand { node, .. } if own.contains(node));
-    let is_read_inside = node.results().all(|value| graph.value(value).uses().iter().all(inside));
+    let is_inside = node.results().all(|value| graph.value(value).uses().iter().all(inside));
     let is_awaited_inside = node.control_uses.iter().all(|user| own.contains(user));
-    require!(is_read_inside && is_awaited_inside, "something outside of the loop depends on what is inside");
+    require!(is_inside && is_awaited_inside, "a value inside of the loop is public");
     Ok(())
 }
 

@@ -656,8 +656,7 @@ impl<'m> Editor<'m> {
         self.touch().inputs[index].name = name.into();
     }
 
-    /// Says that a node which others may know by name is called otherwise now: for passes that declare `Renames`. The node itself and its
-    /// ports are renamed as well, by the other methods.
+    /// Says that a node got another name, for what others know it by: see [`Graph::renamed`].
     pub fn note_renamed(&mut self, old: impl Into<Name>, new: impl Into<Name>) {
         self.touch().renamed.push((old.into(), new.into()));
     }
