@@ -7,7 +7,7 @@
 //!
 //! Engines type a graph when they load it, so shape-like inputs (axes, sizes, scales) often have to be constants. When loading as
 //! declared fails, both models are loaded once more for each set of inputs, with the integer, Boolean and low-rank inputs bound to
-//! that set's values. When that fails too, because extents depend on data, every node runs by itself.
+//! that set's values. When that fails too, for instance because extents depend on data, every node runs by itself.
 
 use gtt_ir::{DType, Name, Tensor};
 use serde::Serialize;
@@ -104,7 +104,7 @@ impl Way {
         match self {
             Way::Declared => None,
             Way::Bound => Some("integer and low-rank inputs were bound to their values at load"),
-            Way::NodeByNode => Some("extents depend on data: every node was run by itself"),
+            Way::NodeByNode => Some("the engine has no plan for the whole: every node was run by itself"),
         }
     }
 }

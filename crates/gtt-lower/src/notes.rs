@@ -90,7 +90,7 @@ const NOTES: &[(&[&str], &str)] = &[
     (&["OneHot"], "constant depth, known rank"),
     (&["Placeholder", "PlaceholderV2"], "fed, or fixed"),
     (&["PlaceholderWithDefault"], "its default, where it is not fed"),
-    (&["QuantizedConv2D"], "quint8; a filter of up to 4,386 elements for each result channel"),
+    (&["QuantizedConv2D"], "quint8; a filter of up to 65,793 elements for each result channel"),
     (&["QuantizedConcat"], "quint8"),
     (&["QuantizedMatMul"], "an inner extent that is known"),
     (&["Rank"], "known rank"),

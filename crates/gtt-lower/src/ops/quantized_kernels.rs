@@ -259,7 +259,7 @@ pub(crate) fn product(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
 const EXACT: i64 = 1 << 24;
 
 /// `QuantizedConv2D`. The sums of products come from convolutions of floats that stay exact: of the upper and the lower half of each
-/// element of the data. What is padded counts as 0.
+/// element of the data, and where there are many products, of the filter, too. What is padded counts as 0.
 pub(crate) fn convolution(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     if call.dtype("Tinput", None)? != BYTES || call.dtype("Tfilter", None)? != BYTES {
         return decline("elements of other types than quint8");
@@ -276,7 +276,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, call: &Call<'_>) -> Results
         return decline("the extents of the filter are unknown");
     };
     let taps = high * wide * channels;
-    if taps * 15 * 255 >= EXACT {
+    if taps * 255 >= EXACT {
         return decline("a filter of more elements than floats can add up exactly");
     }
     let window = Window::of(call, 4, filter_dims[..2].to_vec())?;
@@ -286,11 +286,9 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, call: &Call<'_>) -> Results
     let weights = builder.reordered(filter, &[3, 2, 0, 1], None, "onnx");
     let weights = builder.cast(weights, DType::F32);
     let data = builder.cast(data, DType::F32);
-    let sixteen = builder.scalar(DType::F32, 16.0)?;
-    let upper = builder.same("Div", &[data, sixteen], Attrs::new());
-    let upper = builder.same("Floor", &[upper], Attrs::new());
-    let shifted = builder.same("Mul", &[upper, sixteen], Attrs::new());
-    let lower = builder.same("Sub", &[data, shifted], Attrs::new());
+    let parts = halves(builder, data)?;
+    let filters_apart = taps * 15 * 255 >= EXACT;
+    let weight_parts = if filters_apart { halves(builder, weights)?.to_vec() } else { vec![(weights, 1)] };
     let (zero, unit) = (builder.scalar(DType::F32, 0.0)?, builder.scalar(DType::F32, 1.0)?);
     let nothing = builder.same("Mul", &[data, zero], Attrs::new());
     let ones = builder.same("Add", &[nothing, unit], Attrs::new());
@@ -308,17 +306,35 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, call: &Call<'_>) -> Results
         let sums = builder.one("Conv", &[data, weights], attrs.clone(), declared(DType::F32, Some(shape)));
         builder.cast(sums, DType::I32)
     };
-    let (upper, lower) = (sums(upper, weights, &full), sums(lower, weights, &full));
     let (of_x, of_w, count) = (sums(data, single, &thin), sums(ones, weights, &full), sums(ones, single, &thin));
-    let sixteen = builder.scalar(DType::I32, 16.0)?;
-    let upper = builder.same("Mul", &[upper, sixteen], Attrs::new());
-    let raw = builder.same("Add", &[upper, lower], Attrs::new());
+    let pairs = parts.iter().flat_map(|&x| weight_parts.iter().map(move |&w| (x, w)));
+    let products: Vec<(ValueId, i64)> = pairs.map(|((x, high), (w, wide))| (sums(x, w, &full), high * wide)).collect();
+    let mut raw = None;
+    for (sum, factor) in products {
+        let factor = builder.scalar(DType::I32, factor as f64)?;
+        let part = builder.same("Mul", &[sum, factor], Attrs::new());
+        raw = Some(match raw {
+            Some(raw) => builder.same("Add", &[raw, part], Attrs::new()),
+            None => part,
+        });
+    }
+    let Some(raw) = raw else { return decline("a filter without elements") };
     let zeros = [zero_point(builder, a, bytes)?, zero_point(builder, b, bytes)?];
     let value = without_zeros(builder, raw, [of_x, of_w, count], zeros);
     let ends = Ends::of_product(builder, (a, bytes), (b, bytes))?;
     let shape = crate::value::permuted(&full, &crate::value::from_channels_first(4));
     let val = builder.hold(Form::ChannelsFirst, value, DType::I32, Some(shape));
     ranged(builder, val, ends)
+}
+
+/// The upper and the lower four bits of each element, with what they count.
+fn halves(builder: &mut Builder<'_>, value: ValueId) -> Result<[(ValueId, i64); 2], Why> {
+    let sixteen = builder.scalar(DType::F32, 16.0)?;
+    let upper = builder.same("Div", &[value, sixteen], Attrs::new());
+    let upper = builder.same("Floor", &[upper], Attrs::new());
+    let shifted = builder.same("Mul", &[upper, sixteen], Attrs::new());
+    let lower = builder.same("Sub", &[value, shifted], Attrs::new());
+    Ok([(upper, 16), (lower, 1)])
 }
 
 /// `RequantizationRange`: what the elements really reach, the smaller end at most 0.
