@@ -224,6 +224,7 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "onnxruntime",
         summary: "@default for ONNX Runtime 1.17 and newer: operator set 20, where GELU is one op",
+        // Not ONNX Runtime's own ops (`domain=com.microsoft`): fewer nodes, but on a CPU no faster, and sums that are normalised slower.
         pipeline: "upgrade_opset(to=20) @default",
         dialect: None,
     },
