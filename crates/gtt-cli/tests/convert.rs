@@ -111,3 +111,57 @@ fn variables_become_constants_on_the_way() {
     let ran = gtt(&["convert", "module/model", "-o", &out.str("n.onnx")]).exits(2);
     assert!(ran.err.contains("LookupTableFindV2: it reads a table that lies outside of the graph"), "{}", ran.err);
 }
+
+/// `while i < n: x = x + x`, as TensorFlow 1 writes it.
+fn doubling() -> String {
+    let node = |name: &str, op: &str, inputs: &[&str], attrs: &str| {
+        let inputs: String = inputs.iter().map(|input| format!("input: '{input}' ")).collect();
+        format!("node {{ name: '{name}' op: '{op}' {inputs}{attrs} }}\n")
+    };
+    let of = |name: &str, dtype: &str| format!("attr {{ key: '{name}' value {{ type: {dtype} }} }}");
+    let int = |value: i64| {
+        let tensor = format!("tensor {{ dtype: DT_INT32 tensor_shape {{ }} int_val: {value} }}");
+        format!("{} attr {{ key: 'value' value {{ {tensor} }} }}", of("dtype", "DT_INT32"))
+    };
+    let placeholder = |dtype: &str, shape: &str| {
+        format!("{} attr {{ key: 'shape' value {{ shape {{ {shape} }} }} }}", of("dtype", dtype))
+    };
+    let (ints, floats) = (of("T", "DT_INT32"), of("T", "DT_FLOAT"));
+    let enter = |own: &str, constant: bool| {
+        let constant = format!("attr {{ key: 'is_constant' value {{ b: {constant} }} }}");
+        format!("{own} attr {{ key: 'frame_name' value {{ s: 'w' }} }} {constant}")
+    };
+    let merge = |own: &str| format!("{own} attr {{ key: 'N' value {{ i: 2 }} }}");
+    [
+        node("x", "Placeholder", &[], &placeholder("DT_FLOAT", "dim { size: 2 }")),
+        node("n", "Placeholder", &[], &placeholder("DT_INT32", "")),
+        node("zero", "Const", &[], &int(0)),
+        node("i0", "Enter", &["zero"], &enter(&ints, false)),
+        node("x0", "Enter", &["x"], &enter(&floats, false)),
+        node("limit", "Enter", &["n"], &enter(&ints, true)),
+        node("i", "Merge", &["i0", "i_next"], &merge(&ints)),
+        node("v", "Merge", &["x0", "v_next"], &merge(&floats)),
+        node("less", "Less", &["i", "limit"], &ints),
+        node("go", "LoopCond", &["less"], ""),
+        node("i_at", "Switch", &["i", "go"], &ints),
+        node("v_at", "Switch", &["v", "go"], &floats),
+        node("one", "Const", &["^i"], &int(1)),
+        node("more", "Add", &["i_at:1", "one"], &ints),
+        node("twice", "AddV2", &["v_at:1", "v_at:1"], &floats),
+        node("i_next", "NextIteration", &["more"], &ints),
+        node("v_next", "NextIteration", &["twice"], &floats),
+        node("y", "Exit", &["v_at"], &floats),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_loop_is_proven_equal_too() {
+    let out = Out::new();
+    std::fs::write(out.str("loop.pbtxt"), doubling()).unwrap();
+    let (graph, onnx) = (out.str("loop.pbtxt"), out.str("m.onnx"));
+    let ran = gtt(&["convert", &graph, "--inputs=x,n", "--outputs=y", "--verify", "--no-bench", "-o", &onnx]).exits(0);
+    assert!(ran.out.contains("outputs equal on 2 sets"), "{}", ran.out);
+    let summary = gtt(&["summarize", &onnx, "--json"]).exits(0).json();
+    assert!(summary["ops"].as_array().unwrap().iter().any(|op| op[0] == "Loop"), "{}", summary["ops"]);
+}
