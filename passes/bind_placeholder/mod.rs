@@ -5,6 +5,7 @@ use gtt_rewrite::{ArgError, Args, Error, Interface, Kind, Param, Pass, PassConte
 
 mod literal;
 
+use crate::support::constant_node::settle_const;
 use literal::Literal;
 
 /// Its description.
@@ -131,6 +132,7 @@ fn bind(cx: &mut PassContext<'_>, node: NodeId, tensor: Tensor) {
         editor.replace_uses(result, constant);
     }
     // A placeholder runs at once and a constant does, too: what waited for one waits for nothing.
+    let waited = editor.graph().node(node).control_uses.to_vec();
     editor.replace_control_uses(gtt_ir::Site::Node(node), None);
     let operands: Vec<ValueId> = editor.graph().node(node).operands().collect();
     let waits: Vec<NodeId> = editor
@@ -153,5 +155,10 @@ fn bind(cx: &mut PassContext<'_>, node: NodeId, tensor: Tensor) {
     }
     if editor.graph().value(constant).is_unused() {
         editor.erase_value(constant);
+    }
+    for id in waited {
+        if cx.graph(main).get_node(id).is_some() {
+            settle_const(cx, main, id);
+        }
     }
 }
