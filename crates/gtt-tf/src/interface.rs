@@ -30,7 +30,7 @@ pub fn set_interface(model: &mut Model, inputs: &[String], outputs: &[String]) -
         let mut wanted: Vec<Wanted<'_>> =
             all.map(|(written, fed)| want(&sites, written, fed)).collect::<Result<_, _>>()?;
         // Nodes that a pass removed since are nobody's wish any more.
-        let assets = saved.iter().flat_map(|saved| saved.meta.asset_tensors());
+        let assets = saved.iter().flat_map(|saved| &saved.meta.assets);
         wanted.extend(assets.filter_map(|name| want(&sites, name, true).ok()));
         let kept = saved.iter().flat_map(|saved| &saved.kept).filter_map(|name| want(&sites, name, false).ok());
         wanted.extend(kept.map(|wanted| Wanted { target: true, ..wanted }));

@@ -125,6 +125,7 @@ fn decode_saved_model(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>
     saved.folder = folder.map(Path::to_owned);
     let (mut model, mut fields) = graph_def::decode(&source, graph)?;
     declare(&mut model, &saved, &mut fields, &source, options.allow_variables)?;
+    saved.meta.find_collected_assets(&model);
     if !crate::variables(&model).is_empty() {
         saved_model::keep_functions(&mut model, &saved);
     }

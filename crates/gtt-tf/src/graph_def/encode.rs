@@ -23,6 +23,15 @@ impl Written<'_> {
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.exists(self.graph, name)
     }
+
+    /// What a node or constant is called in the file, if it is there.
+    pub(crate) fn name(&self, site: Site) -> Option<&Name> {
+        let is_there = match site {
+            Site::Node(node) => self.graph.get_node(node).is_some(),
+            Site::Const(value) => self.graph.get_value(value).is_some(),
+        };
+        is_there.then(|| self.names.name(self.graph, site))
+    }
 }
 
 /// Writes the fields of a `GraphDef`. `dtype_of` says what is known about public tensors.

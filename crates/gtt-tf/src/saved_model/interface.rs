@@ -33,10 +33,7 @@ pub(crate) fn declare(
             declaring.tensor(tensor, false).map_err(place)?;
         }
     }
-    // What only the old collection names need not be there.
-    let is_there = |asset: &&Name| meta.assets.contains(asset) || declaring.sites.contains_key(*asset);
-    let assets: Vec<&Name> = meta.asset_tensors().filter(is_there).collect();
-    for asset in assets {
+    for asset in &meta.assets {
         let tensor =
             SignatureTensor { name: asset.clone(), tensor: asset.clone(), dtype: Some(DType::String), shape: None };
         declaring.tensor(&tensor, true).map_err(|error| error.at("asset"))?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use gtt_ir::{DType, Model, Name};
+use gtt_ir::{DType, Model, Name, Site};
 use gtt_wire::{FieldValue, SliceFields, Writer};
 use rustc_hash::FxHashSet;
 
@@ -39,6 +39,8 @@ pub(crate) struct MetaGraph {
     pub(crate) collections: Vec<Collection>,
     /// Tensors that get the paths of assets.
     pub(crate) assets: Vec<Name>,
+    /// What the old collection of assets names, as it was called.
+    collected_assets: Vec<(Name, Site)>,
     pub(crate) saver: Option<Saver>,
     object_graph: Option<Bytes>,
     /// Nodes that objects are, encoded: Python's loader reads them by name.
@@ -204,9 +206,17 @@ impl MetaGraph {
         entries.filter_map(|entry| std::str::from_utf8(messages(entry, 1).last()?).ok())
     }
 
-    /// All tensors that get the paths of assets: those of the meta graph, and nodes that only the old collection names.
-    pub(crate) fn asset_tensors(&self) -> impl Iterator<Item = &Name> {
-        self.assets.iter().chain(self.collections.iter().flat_map(Collection::assets))
+    /// Notes which nodes and constants the old collection of assets names: no port holds on to them.
+    pub(crate) fn find_collected_assets(&mut self, model: &Model) {
+        let wanted: FxHashSet<&Name> = self.collections.iter().flat_map(Collection::assets).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let graph = model.main();
+        let nodes = graph.nodes().map(|(id, node)| (&node.name, Site::Node(id)));
+        let sites = nodes.chain(graph.constants().map(|(id, value, _)| (&value.name, Site::Const(id))));
+        let found = sites.filter(|(name, _)| wanted.contains(name)).map(|(name, site)| (name.clone(), site));
+        self.collected_assets = found.collect();
     }
 
     /// The element type that a signature declares for a tensor, which may be called otherwise by now.
@@ -224,8 +234,13 @@ impl MetaGraph {
     pub(super) fn write(&self, model: &Model, fields: &GraphFields, writer: &mut Writer) -> Result<(), Error> {
         // The names are settled before the fields that come ahead of the graph are written.
         let mut graph = Writer::new();
-        let renamed = Renamed(model.main().renamed());
         let names = graph_def::write(model, fields, |tensor| self.declared(model, tensor), &mut graph)?;
+        let mut all = model.main().renamed().to_vec();
+        let moved = self.collected_assets.iter().filter(|(name, _)| !names.has(Renamed(&all).reference(name).as_str()));
+        let moved = moved.filter_map(|(name, site)| Some((name.clone(), names.name(*site)?.clone())));
+        let moved: Vec<(Name, Name)> = moved.collect();
+        all.extend(moved);
+        let renamed = Renamed(&all);
         // Passes may have renamed them, or taken them out, as nothing in the graph reads them.
         for (name, node) in self.object_nodes.iter().filter(|_| self.object_graph.is_some()) {
             if !names.has(name) {

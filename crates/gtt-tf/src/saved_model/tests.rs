@@ -488,8 +488,6 @@ fn assets_of_the_old_collection_go_with_the_nodes_that_get_their_paths() {
     let collection = format!("collection_def {{ key: 'saved_model_assets' value {{ any_list {{ {list} }} }} }}");
     let mut model = open(&usual(&collection));
     assert_eq!(bytes_of(&model), usual(&collection));
-    let main = model.main_id();
-    model.edit(main).clear_interface();
     erase(&mut model, &["unused"]);
     let text = text_of(&model);
     assert!(text.contains("any_list") && text.contains("kept.txt"), "{text}");
@@ -534,15 +532,19 @@ fn what_knows_a_node_by_name_follows_when_it_is_renamed() {
 }
 
 #[test]
-fn assets_that_only_the_old_collection_names_are_fed() {
-    // `AssetFileDef` in an `Any`: the tensor `unused:0`, and one that does not exist.
+fn assets_of_the_old_collection_follow_whatever_renames_them() {
+    // `AssetFileDef` in an `Any`: the tensor `unused:0`.
     let rest = "collection_def { key: 'saved_model_assets' value { any_list {
-        value { type_url: 't' value: '\\012\\012\\012\\010unused:0\\022\\001w' }
-        value { type_url: 't' value: '\\012\\011\\012\\007never:0\\022\\001w' } } } }";
+        value { type_url: 't' value: '\\012\\012\\012\\010unused:0\\022\\001w' } } } }";
     let bytes = usual(rest);
-    let model = open(&bytes);
-    assert_eq!(ports(&model).0, ["x:0", "unused"]);
+    let mut model = open(&bytes);
+    assert_eq!(ports(&model).0, ["x:0"]);
     assert_eq!(bytes_of(&model), bytes);
+    let main = model.main_id();
+    let (id, _) = model.main().nodes().find(|(_, node)| node.name == "unused").unwrap();
+    model.edit(main).set_node_name(id, "2");
+    let text = text_of(&model);
+    assert!(text.contains("any_list") && text.contains("2:0") && !text.contains("unused"), "{text}");
 }
 
 #[test]
