@@ -27,6 +27,8 @@ pub static PASS: PassInfo = PassInfo {
     ],
     scope: gtt_rewrite::Scope::Main,
     numerics: Numerics::Lossy,
+    // What it hoists in front of a read may come to stand in another order.
+    idempotent: false,
     after: &["fold_batch_norms", "fold_old_batch_norms", "quantize_weights"],
     ..PassInfo::new(
         "quantize_nodes",

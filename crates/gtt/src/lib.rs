@@ -41,6 +41,7 @@ mod format;
 mod freeze;
 mod interface;
 mod load;
+#[cfg(feature = "tract")]
 mod ranges;
 mod save;
 mod storage;

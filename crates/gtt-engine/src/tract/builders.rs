@@ -25,6 +25,7 @@ pub(super) static FRAMEWORK: LazyLock<Onnx> = LazyLock::new(|| {
     framework.op_register.insert("Cast", build_cast);
     framework.op_register.insert("Conv", fence::conv);
     framework.op_register.insert("ConstantOfShape", build_constant_of_shape);
+    framework.op_register.insert("Expand", fence::broadcast);
     framework.op_register.insert("If", branch::branches);
     framework.op_register.insert("LogSoftmax", reductions::log_softmax);
     framework.op_register.insert("Loop", repeat::repeat);

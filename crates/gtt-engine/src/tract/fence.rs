@@ -1,10 +1,12 @@
-//! A fence in front of strided slices, of convolutions that skip elements, and of what is subtracted from a constant.
+//! A fence in front of strided slices, of convolutions that skip elements or only pad, and of what is subtracted from a constant, and
+//! behind what is broadcast.
 //!
 //! tract turns the former two into a down-sampling and moves that up the graph: past a softmax over the same axis, and into
 //! convolutions with `SAME` padding, which then give other values. An op that relates no axis of its result to its operand stops the
 //! move. It passes its operand on and costs nothing.
 //!
-//! A convolution that is subtracted from a constant comes out wrong when tract makes one op of both.
+//! A convolution that is subtracted from a constant comes out wrong when tract makes one op of both, and so do products of what is
+//! computed and then broadcast, and of a padded convolution of single elements behind a `Reshape`.
 
 use tract_onnx::model::{ParsingContext, optional_inputs};
 use tract_onnx::pb::NodeProto;
@@ -34,12 +36,22 @@ pub(super) fn conv(context: &ParsingContext, node: &NodeProto) -> Built {
     let strides = node.get_attr_opt_vec::<usize>("strides")?.unwrap_or_default();
     let dilations = node.get_attr_opt_vec::<usize>("dilations")?.unwrap_or_default();
     let strided = strides.iter().any(|&stride| stride > 1);
+    let pads = node.get_attr_opt_vec::<i64>("pads")?.unwrap_or_default();
+    let padded = pads.iter().any(|&pad| pad != 0) || node.get_attr_opt::<&str>("auto_pad")?.is_some();
     match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
-        Some(inner) if strided => {
+        Some(inner) if strided || padded => {
             let inner = inner.clone();
-            Ok((expand(FencedConv { inner, strides, dilations }), closures))
+            Ok((expand(FencedConv { inner, strides, dilations, padded }), closures))
         }
         _ => Ok((op, closures)),
+    }
+}
+
+pub(super) fn broadcast(context: &ParsingContext, node: &NodeProto) -> Built {
+    let (op, closures) = (PLAIN.op_register.0["Expand"])(context, node)?;
+    match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
+        Some(inner) => Ok((expand(FencedBroadcast(inner.clone())), closures)),
+        None => Ok((op, closures)),
     }
 }
 
@@ -86,6 +98,34 @@ impl Expansion for FencedSub {
 }
 
 #[derive(Debug, Clone)]
+struct FencedBroadcast(Box<dyn Expansion>);
+
+impl Expansion for FencedBroadcast {
+    fn name(&self) -> StaticName {
+        self.0.name()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        self.0.rules(s, inputs, outputs)
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        // Integers may be extents, whose values have to be known.
+        let fact = model.outlet_fact(inputs[0])?;
+        if fact.datum_type.is_float() && fact.konst.is_none() {
+            let wide = self.0.wire(&format!("{prefix}.broadcast"), model, inputs)?;
+            return model.wire_node(prefix, Fence, &wide);
+        }
+        self.0.wire(prefix, model, inputs)
+    }
+}
+
+#[derive(Debug, Clone)]
 struct FencedSlice(StridedSlice);
 
 impl Expansion for FencedSlice {
@@ -113,6 +153,7 @@ struct FencedConv {
     inner: Box<dyn Expansion>,
     strides: Vec<usize>,
     dilations: Vec<usize>,
+    padded: bool,
 }
 
 impl FencedConv {
@@ -142,7 +183,9 @@ impl Expansion for FencedConv {
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let kernel = model.outlet_fact(inputs[1])?.shape.to_tvec();
-        if self.skips(kernel.get(2..).unwrap_or_default()) {
+        let kernel = kernel.get(2..).unwrap_or_default();
+        let only_pads = self.padded && kernel.iter().all(|extent| extent.is_one());
+        if only_pads || self.skips(kernel) {
             let inputs = fence(prefix, model, inputs, 0)?;
             return self.inner.wire(prefix, model, &inputs);
         }

@@ -233,6 +233,43 @@ graph main(x: f32[1,1,5,5]) -> (y) {
 }
 
 #[test]
+fn a_product_reads_all_of_what_is_broadcast() {
+    let text = r#"
+model onnx {"": 17}
+graph main(x: f32[3,1]) -> (y) {
+  w = const f32[6,3] splat(1.0)
+  one = const f32[] 1.0
+  sh = const i64[2] [3, 6]
+  d = Sub(x, one)
+  e = Expand(d, sh)
+  y = MatMul(e, w)
+}
+"#;
+    let x = Tensor::from_vec(&[3, 1], vec![2f32, 3.0, 4.0]).unwrap();
+    let expected = vec![6f32, 6.0, 6.0, 12.0, 12.0, 12.0, 18.0, 18.0, 18.0];
+    assert_eq!(run(text, &[("x", x)]).unwrap()[0], Tensor::from_vec(&[3, 3], expected).unwrap());
+}
+
+#[test]
+fn a_convolution_of_single_elements_pads_behind_a_reshape() {
+    let text = r#"
+model onnx {"": 17}
+graph main(x: f32[1,1,2,2]) -> (y) {
+  sh = const i64[4] [1,2,2,1]
+  w = const f32[1,2,1,1] splat(1.0)
+  b = const f32[1] [1.0]
+  m = const f32[3,1] splat(1.0)
+  r = Reshape(x, sh)
+  c = Conv(r, w, b) {kernel_shape=[1,1], pads=[1,1,1,1]}
+  y = MatMul(c, m)
+}
+"#;
+    let x = Tensor::from_vec(&[1, 1, 2, 2], vec![1f32, 2.0, 3.0, 4.0]).unwrap();
+    let expected = Tensor::from_vec(&[1, 1, 4, 1], vec![3f32, 7.0, 9.0, 3.0]).unwrap();
+    assert_eq!(run(text, &[("x", x)]).unwrap()[0], expected);
+}
+
+#[test]
 fn ops_that_random_cases_found_wrong_are_refused() {
     let x = Tensor::vector(&[-1f32, 2.0]);
     let celu = "model onnx {\"\": 17}\ngraph main(x: f32[2]) -> (y) {\n  y = Celu(x) {alpha=2.0}\n}\n";

@@ -273,7 +273,9 @@ impl Builder<'_> {
         let plain = |id: &NodeId| {
             let node = graph.node(*id);
             let known = node.op.domain == Domain::ONNX || node.op.domain == Domain::TF;
-            known && node.attrs.graphs().next().is_none() && node.inputs.iter().any(Option::is_some)
+            // A node of a loop belongs to its frame, and so would its copy.
+            let outside = node.attr(tf::IN_LOOP).is_none();
+            known && outside && node.attrs.graphs().next().is_none() && node.inputs.iter().any(Option::is_some)
         };
         let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).filter(plain).collect();
         if nodes.is_empty() {

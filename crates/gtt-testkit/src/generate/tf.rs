@@ -7,6 +7,9 @@ use super::{Builder, Item, placeholder};
 mod images;
 mod motifs;
 
+/// Marks nodes in loops.
+pub(super) const IN_LOOP: &str = "_in_loop";
+
 pub(super) fn fill(to: &mut Builder<'_>, steps: usize) {
     inputs(to);
     for _ in 0..steps {
@@ -33,7 +36,7 @@ fn decorate(to: &mut Builder<'_>, before: usize) {
     let graph = to.model.graph(to.graph);
     let nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
     // Nothing outside may wait for what lies in a loop, nor the other way round.
-    let outside: Vec<bool> = nodes.iter().map(|&id| graph.node(id).attr(motifs::IN_LOOP).is_none()).collect();
+    let outside: Vec<bool> = nodes.iter().map(|&id| graph.node(id).attr(IN_LOOP).is_none()).collect();
     if outside[before..].contains(&false) {
         return;
     }

@@ -2,11 +2,8 @@
 
 use gtt_ir::{Attr, Attrs, DType, Function, Name, NodeSpec, Op, Site, Tensor, Type};
 
-use super::{t, text};
+use super::{IN_LOOP, t, text};
 use crate::generate::{Builder, Item};
-
-/// Marks nodes in loops.
-pub(super) const IN_LOOP: &str = "_in_loop";
 
 pub(super) fn step(to: &mut Builder<'_>) {
     match to.random.below(11) {
