@@ -1,5 +1,7 @@
 //! What lowered ops compute. The expected numbers are what TensorFlow 2.21 gave for the same nodes.
 
+#![cfg(feature = "tract")]
+
 use gtt_engine::{Engine, LoadOptions, ModelFile, Tract};
 use gtt_ir::{Name, Tensor, text};
 use gtt_lower::{LowerOptions, lower};

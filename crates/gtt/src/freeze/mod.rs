@@ -1,12 +1,13 @@
 //! Freezing: the variables of a TensorFlow model become constants, and what only trains goes.
 
 mod names;
+#[cfg(feature = "tract")]
+mod original;
 
 use std::path::{Path, PathBuf};
 
-use gtt_ir::{Dialect, Model, Name, Tensor, traverse};
+use gtt_ir::{Dialect, Model, traverse};
 use gtt_rewrite::{Pipeline, Runner};
-use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::format::{Found, probe};
@@ -29,6 +30,7 @@ use crate::{Error, ErrorKind, Format, SaveOptions, Saved};
 pub struct Freeze {
     loader: Loader,
     checkpoint: Option<PathBuf>,
+    #[cfg(feature = "tract")]
     keep_original: bool,
 }
 
@@ -70,6 +72,7 @@ impl Freeze {
     }
 
     /// Keeps the model as it was beside the result, so that [`Frozen::check`] can compare the two. The weights are shared.
+    #[cfg(feature = "tract")]
     pub fn keep_original(mut self, keep: bool) -> Self {
         self.keep_original = keep;
         self
@@ -95,6 +98,7 @@ impl Freeze {
         gtt_tf::mark_frozen(&mut model);
         let mut source = Source::read_from(root.clone(), model, format);
         self.declare(&mut source)?;
+        #[cfg(feature = "tract")]
         let original = self.keep_original.then(|| source.model.clone());
         let known = names::all(&source.model);
         run(&mut source.model, "strip_unused_nodes inline_functions strip_unused_nodes")?;
@@ -115,8 +119,12 @@ impl Freeze {
             nodes_after: crate::nodes(&source.model).len(),
             uninitialized: uninitialized(&source.model),
         };
-        let original = original.map(|model| Original::of(model, &variables));
-        Ok(Frozen { source, report, original })
+        Ok(Frozen {
+            source,
+            report,
+            #[cfg(feature = "tract")]
+            original: original.map(|model| original::Original::of(model, &variables)),
+        })
     }
 
     fn read(&self, root: &Path) -> Result<(Model, Format), Error> {
@@ -257,25 +265,8 @@ pub struct FreezeReport {
 pub struct Frozen {
     source: Source,
     report: FreezeReport,
-    original: Option<Original>,
-}
-
-/// A model as it was before it was frozen.
-#[derive(Clone, Debug)]
-struct Original {
-    model: Model,
-    /// What variables hold, by the names of their nodes.
-    variables: FxHashMap<Name, Tensor>,
-}
-
-impl Original {
-    fn of(model: Model, frozen: &[gtt_tf::FrozenVariable]) -> Self {
-        let tensors: FxHashMap<&Name, &Tensor> =
-            frozen.iter().map(|variable| (&variable.name, &variable.tensor)).collect();
-        let held = |node: &gtt_ir::Node| Some((*tensors.get(&gtt_tf::variable_name(node)?)?).clone());
-        let variables = model.main().nodes().filter_map(|(_, node)| Some((node.name.clone(), held(node)?))).collect();
-        Self { model, variables }
-    }
+    #[cfg(feature = "tract")]
+    original: Option<original::Original>,
 }
 
 impl Frozen {
@@ -357,7 +348,9 @@ impl Source {
 mod tests {
     use gtt_engine::Verdict;
 
-    use super::{Freeze, Tensor};
+    use gtt_ir::Tensor;
+
+    use super::Freeze;
 
     const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mnist/unfrozen");
 
