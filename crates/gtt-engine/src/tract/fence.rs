@@ -41,24 +41,24 @@ pub(super) fn conv(context: &ParsingContext, node: &NodeProto) -> Built {
     match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
         Some(inner) if strided || padded => {
             let inner = inner.clone();
-            Ok((expand(FencedConv { inner, strides, dilations, padded }), closures))
+            Ok((expand(Fenced { inner, place: Place::Conv { strides, dilations, padded } }), closures))
         }
         _ => Ok((op, closures)),
     }
 }
 
 pub(super) fn broadcast(context: &ParsingContext, node: &NodeProto) -> Built {
-    let (op, closures) = (PLAIN.op_register.0["Expand"])(context, node)?;
-    match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
-        Some(inner) => Ok((expand(FencedBroadcast(inner.clone())), closures)),
-        None => Ok((op, closures)),
-    }
+    fenced(context, node, Place::Broadcast)
 }
 
 pub(super) fn sub(context: &ParsingContext, node: &NodeProto) -> Built {
-    let (op, closures) = (PLAIN.op_register.0["Sub"])(context, node)?;
+    fenced(context, node, Place::Sub)
+}
+
+fn fenced(context: &ParsingContext, node: &NodeProto, place: Place) -> Built {
+    let (op, closures) = (PLAIN.op_register.0[&*node.op_type])(context, node)?;
     match op.as_op().downcast_ref::<Box<dyn Expansion>>() {
-        Some(inner) => Ok((expand(FencedSub(inner.clone())), closures)),
+        Some(inner) => Ok((expand(Fenced { inner: inner.clone(), place }), closures)),
         None => Ok((op, closures)),
     }
 }
@@ -70,39 +70,36 @@ fn fence(prefix: &str, model: &mut TypedModel, inputs: &[OutletId], slot: usize)
     Ok(fenced)
 }
 
+/// An op with a fence at one of its edges.
 #[derive(Debug, Clone)]
-struct FencedSub(Box<dyn Expansion>);
-
-impl Expansion for FencedSub {
-    fn name(&self) -> StaticName {
-        self.0.name()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        self.0.rules(s, inputs, outputs)
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let constant = |slot: usize| Ok::<_, TractError>(model.outlet_fact(inputs[slot])?.konst.is_some());
-        if constant(0)? && !constant(1)? {
-            let inputs = fence(prefix, model, inputs, 1)?;
-            return self.0.wire(prefix, model, &inputs);
-        }
-        self.0.wire(prefix, model, inputs)
-    }
+struct Fenced {
+    inner: Box<dyn Expansion>,
+    place: Place,
 }
 
+/// Where the fence stands, and when.
 #[derive(Debug, Clone)]
-struct FencedBroadcast(Box<dyn Expansion>);
+enum Place {
+    /// In front of what is subtracted from a constant.
+    Sub,
+    /// Behind floats that are broadcast. Integers may be extents, whose values have to be known.
+    Broadcast,
+    /// In front of a convolution that skips elements, or of single elements that pads.
+    Conv { strides: Vec<usize>, dilations: Vec<usize>, padded: bool },
+}
 
-impl Expansion for FencedBroadcast {
+/// Some axis of the input is only read at every so many places.
+fn skips(strides: &[usize], dilations: &[usize], kernel: &[TDim]) -> bool {
+    strides.iter().enumerate().any(|(axis, &stride)| {
+        let dilation = dilations.get(axis).copied().unwrap_or(1);
+        let unit = kernel.get(axis).is_none_or(|extent| extent.is_one());
+        stride > 1 && (unit || dilation % stride == 0)
+    })
+}
+
+impl Expansion for Fenced {
     fn name(&self) -> StaticName {
-        self.0.name()
+        self.inner.name()
     }
 
     fn rules<'r, 'p: 'r, 's: 'r>(
@@ -111,17 +108,32 @@ impl Expansion for FencedBroadcast {
         inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        self.0.rules(s, inputs, outputs)
+        self.inner.rules(s, inputs, outputs)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        // Integers may be extents, whose values have to be known.
-        let fact = model.outlet_fact(inputs[0])?;
-        if fact.datum_type.is_float() && fact.konst.is_none() {
-            let wide = self.0.wire(&format!("{prefix}.broadcast"), model, inputs)?;
-            return model.wire_node(prefix, Fence, &wide);
+        let is_constant = |slot: usize| Ok::<_, TractError>(model.outlet_fact(inputs[slot])?.konst.is_some());
+        let in_front = match &self.place {
+            Place::Sub => (is_constant(0)? && !is_constant(1)?).then_some(1),
+            Place::Broadcast if model.outlet_fact(inputs[0])?.datum_type.is_float() && !is_constant(0)? => {
+                let wide = self.inner.wire(&format!("{prefix}.broadcast"), model, inputs)?;
+                return model.wire_node(prefix, Fence, &wide);
+            }
+            Place::Broadcast => None,
+            Place::Conv { strides, dilations, padded } => {
+                let shape = model.outlet_fact(inputs[1])?.shape.to_tvec();
+                let kernel = shape.get(2..).unwrap_or_default();
+                let only_pads = *padded && kernel.iter().all(|extent| extent.is_one());
+                (only_pads || skips(strides, dilations, kernel)).then_some(0)
+            }
+        };
+        match in_front {
+            Some(slot) => {
+                let inputs = fence(prefix, model, inputs, slot)?;
+                self.inner.wire(prefix, model, &inputs)
+            }
+            None => self.inner.wire(prefix, model, inputs),
         }
-        self.0.wire(prefix, model, inputs)
     }
 }
 
@@ -145,51 +157,6 @@ impl Expansion for FencedSlice {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let inputs = fence(prefix, model, inputs, 0)?;
         model.wire_node(prefix, self.0.clone(), &inputs)
-    }
-}
-
-#[derive(Debug, Clone)]
-struct FencedConv {
-    inner: Box<dyn Expansion>,
-    strides: Vec<usize>,
-    dilations: Vec<usize>,
-    padded: bool,
-}
-
-impl FencedConv {
-    /// Some axis of the input is only read at every so many places.
-    fn skips(&self, kernel: &[TDim]) -> bool {
-        self.strides.iter().enumerate().any(|(axis, &stride)| {
-            let dilation = self.dilations.get(axis).copied().unwrap_or(1);
-            let unit = kernel.get(axis).is_none_or(|extent| extent.is_one());
-            stride > 1 && (unit || dilation % stride == 0)
-        })
-    }
-}
-
-impl Expansion for FencedConv {
-    fn name(&self) -> StaticName {
-        self.inner.name()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        self.inner.rules(s, inputs, outputs)
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let kernel = model.outlet_fact(inputs[1])?.shape.to_tvec();
-        let kernel = kernel.get(2..).unwrap_or_default();
-        let only_pads = self.padded && kernel.iter().all(|extent| extent.is_one());
-        if only_pads || self.skips(kernel) {
-            let inputs = fence(prefix, model, inputs, 0)?;
-            return self.inner.wire(prefix, model, &inputs);
-        }
-        self.inner.wire(prefix, model, inputs)
     }
 }
 
