@@ -91,6 +91,9 @@ struct Check<'a> {
 
 type Pair = (Box<dyn Prepared>, Box<dyn Prepared>);
 
+/// The note of a verification whose models ran without being typed as a whole.
+pub const NODE_BY_NODE: &str = "the engine has no plan for the whole: every node was run by itself";
+
 /// How models are loaded, one way after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -104,7 +107,7 @@ impl Way {
         match self {
             Way::Declared => None,
             Way::Bound => Some("integer and low-rank inputs were bound to their values at load"),
-            Way::NodeByNode => Some("the engine has no plan for the whole: every node was run by itself"),
+            Way::NodeByNode => Some(NODE_BY_NODE),
         }
     }
 }
