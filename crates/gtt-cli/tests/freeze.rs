@@ -125,7 +125,7 @@ fn errors_name_file_and_variable() {
     let file = |name: &str| folder.join("variables").join(name);
     let mut text = String::new();
     let mut say = |what: &str, args: &[&str]| {
-        let path = out.str("out.pb");
+        let path = out.str(if args[0] == "transform" { "out" } else { "out.pb" });
         let ran = gtt(&[args, &["-o", &path]].concat()).exits(2);
         assert!(ran.out.is_empty() && !Path::new(&path).exists(), "{what}: {}", ran.out);
         let err = ran.err.replace(&model, "MODEL");
@@ -134,12 +134,14 @@ fn errors_name_file_and_variable() {
     let whole = fs::read(file(DATA)).unwrap();
     fs::write(file(DATA), &whole[..20_000]).unwrap();
     say("short data file", &["freeze", &model]);
+    say("short data file that would be copied", &["transform", &model]);
     let mut damaged = whole.clone();
     damaged[100] ^= 1;
     fs::write(file(DATA), &damaged).unwrap();
     say("damaged data file", &["freeze", &model]);
     fs::remove_file(file(DATA)).unwrap();
     say("missing data file", &["freeze", &model]);
+    say("missing data file that would be copied", &["transform", &model]);
     let index = fs::read(file("variables.index")).unwrap();
     let mut broken = index.clone();
     broken[10] ^= 1;
@@ -149,7 +151,11 @@ fn errors_name_file_and_variable() {
     say("short index", &["freeze", &model]);
     fs::remove_file(file("variables.index")).unwrap();
     say("missing index", &["freeze", &model]);
+    fs::write(file(DATA), &whole).unwrap();
+    say("data without an index", &["transform", &model]);
     let other = "module/model/variables/variables";
+    fs::write(folder.join("saved_model.pb"), "").unwrap();
+    say("empty graph", &["freeze", &model]);
     say("checkpoint of another model", &["freeze", "mnist/unfrozen", "--checkpoint", other]);
     say("no such checkpoint", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist/model.ckpt"]);
     say("no checkpoint in the folder", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist"]);

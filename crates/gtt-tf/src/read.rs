@@ -37,7 +37,10 @@ pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Model, Error> {
             let message = format!("the folder `{}` holds no saved_model.pb", path.display());
             return Err(Error::new(ErrorKind::NotTensorFlow, "", message));
         };
-        return decode_at(gtt_wire::map_file(&file)?, options, Some(path));
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Who named the folder is told which file in it is broken.
+        let place = |error: Error| if error.place().is_empty() { error.at(&format!("`{name}`")) } else { error };
+        return decode_at(gtt_wire::map_file(&file)?, options, Some(path)).map_err(place);
     }
     let folder = path.file_name().filter(|name| *name == "saved_model.pb" || *name == "saved_model.pbtxt");
     let folder = folder.and_then(|_| path.parent());

@@ -77,7 +77,9 @@ impl Checkpoint {
                 Err(Error::unsupported("strings that were saved on a machine of the other byte order"))
             }
             DType::String => {
-                let (strings, crc) = strings(&bytes, count)?;
+                let broken =
+                    |error: Error| error.at(&format!("{} bytes of `{}` are no strings", bytes.len(), path.display()));
+                let (strings, crc) = strings(&bytes, count).map_err(broken)?;
                 if mask(crc) != entry.crc {
                     return Err(damaged());
                 }

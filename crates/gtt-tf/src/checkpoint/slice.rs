@@ -76,7 +76,7 @@ impl Slice {
 
     /// Start and length in each dimension of a tensor of this shape; fails where the slice does not lie in it.
     pub(super) fn resolve(&self, shape: &[usize]) -> Result<Region, Error> {
-        let outside = || Error::invalid(format!("a slice {self} of a tensor of shape {shape:?}"));
+        let outside = || Error::invalid(format!("the slice {self} does not lie in a tensor of shape {shape:?}"));
         if self.0.len() != shape.len() {
             return Err(outside());
         }

@@ -150,7 +150,9 @@ fn parts_that_do_not_fit_are_refused() {
     let part = |parts: &[(&[Extent], &[u64], &[f32])]| refused(&Bundle::new(1).partitioned("x", &[2], parts), "x");
     assert!(part(&[(&[Some((0, 1))], &[1], &[1.])]).ends_with("its parts do not cover it"));
     assert!(part(&[(&[Some((0, 2))], &[2], &[1., 2.]), (&[Some((1, 1))], &[1], &[2.])]).ends_with("its parts overlap"));
-    assert!(part(&[(&[Some((1, 2))], &[2], &[1., 2.])]).ends_with("a slice 1,2 of a tensor of shape [2]"));
+    assert!(
+        part(&[(&[Some((1, 2))], &[2], &[1., 2.])]).ends_with("the slice 1,2 does not lie in a tensor of shape [2]")
+    );
     assert!(part(&[(&[Some((0, 2))], &[1], &[1.])]).ends_with("part 0,2: its type or shape is another one ([1])"));
     let mut gone = Bundle::new(1).partitioned("x", &[2], &[(&[None], &[2], &[1., 2.])]);
     gone.entries.retain(|key, _| key == b"x");

@@ -62,14 +62,14 @@ pub fn freeze_variables(
     let initialized: FxHashSet<Name> = initializers.iter().map(|initializer| initializer.variable.clone()).collect();
     let needed = needed(model, main);
     let lookup = keys.lookup(checkpoint)?;
-    let mut tensors: FxHashMap<Name, Tensor> = FxHashMap::default();
-    let mut frozen = Vec::new();
+    let mut known: FxHashMap<Name, usize> = FxHashMap::default();
+    let mut frozen: Vec<FrozenVariable> = Vec::new();
     for &(id, by_output) in &needed {
         let node = model.main().node(id);
         let name = variable::name(node);
         let place = |error: Error| error.at(&format!("variable `{}`", node.name));
-        if let Some(tensor) = tensors.get(&name) {
-            check(node, tensor).map_err(place)?;
+        if let Some(&index) = known.get(&name) {
+            check(node, &frozen[index], checkpoint).map_err(place)?;
             continue;
         }
         let stored = match lookup.find(&name, &node.name) {
@@ -79,17 +79,20 @@ pub fn freeze_variables(
             found => found.map_err(place)?,
         };
         let tensor = checkpoint.tensor_slice(&stored.key, &stored.slice).map_err(place)?;
-        check(node, &tensor).map_err(place)?;
-        frozen.push(FrozenVariable {
+        let variable = FrozenVariable {
             name: name.clone(),
             key: stored.key,
             dtype: tensor.dtype(),
             shape: tensor.shape().to_vec(),
             bytes: tensor.byte_len() as u64,
-            tensor: tensor.clone(),
-        });
-        tensors.insert(name, tensor);
+            tensor,
+        };
+        check(node, &variable, checkpoint).map_err(place)?;
+        known.insert(name, frozen.len());
+        frozen.push(variable);
     }
+    let tensors: FxHashMap<Name, Tensor> =
+        frozen.iter().map(|variable| (variable.name.clone(), variable.tensor.clone())).collect();
     let detached = initializers.into_iter().filter(|initializer| tensors.contains_key(&initializer.variable));
     replace::detach(model, main, detached);
     replace::sweep(model, main);
@@ -158,26 +161,24 @@ fn needed(model: &Model, id: GraphId) -> Vec<(NodeId, bool)> {
 }
 
 /// The tensor must be what the node declares.
-fn check(node: &gtt_ir::Node, tensor: &Tensor) -> Result<(), Error> {
+fn check(node: &gtt_ir::Node, variable: &FrozenVariable, checkpoint: &Checkpoint) -> Result<(), Error> {
     let (dtype, shape) = variable::declared(node);
+    let tensor = || format!("tensor `{}` of checkpoint `{}`", variable.key, checkpoint.prefix().display());
     if let Some(dtype) = dtype
-        && dtype != tensor.dtype()
+        && dtype != variable.dtype
     {
-        return Err(Error::invalid(format!("it is {dtype}, but the checkpoint has {} for it", tensor.dtype())));
+        return Err(Error::invalid(format!("it is {dtype}, but {} is {}", tensor(), variable.dtype)));
     }
     let fits = |shape: &Shape| {
-        let extents = shape.iter().zip(tensor.shape());
-        shape.len() == tensor.rank()
+        let extents = shape.iter().zip(&variable.shape);
+        shape.len() == variable.shape.len()
             && extents.into_iter().all(|(dim, &extent)| dim.known().is_none_or(|dim| dim == extent as u64))
     };
     match shape {
         Some(shape) if !fits(&shape) => {
             let declared: Vec<String> = shape.iter().map(Dim::to_string).collect();
-            Err(Error::invalid(format!(
-                "its shape is [{}], but the checkpoint has {:?} for it",
-                declared.join(", "),
-                tensor.shape()
-            )))
+            let (declared, found) = (declared.join(", "), &variable.shape);
+            Err(Error::invalid(format!("its shape is [{declared}], but that of {} is {found:?}", tensor())))
         }
         _ => Ok(()),
     }

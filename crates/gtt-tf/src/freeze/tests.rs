@@ -287,11 +287,11 @@ fn what_cannot_be_frozen_is_named() {
     );
     assert_eq!(
         refused(&graph, &["y"], &Bundle::new(1).tensor("w", 2, &[2, 2], 0, &[0; 32])),
-        "variable `w`: it is f32, but the checkpoint has f64 for it"
+        "variable `w`: it is f32, but tensor `w` of checkpoint `model.ckpt` is f64"
     );
     assert_eq!(
         refused(&graph, &["y"], &Bundle::new(1).tensor("w", F32, &[2, 3], 0, &[0; 24])),
-        "variable `w`: its shape is [2, 2], but the checkpoint has [2, 3] for it"
+        "variable `w`: its shape is [2, 2], but that of tensor `w` of checkpoint `model.ckpt` is [2, 3]"
     );
     let written = with_w(
         "node { name: 'step' op: 'AssignAddVariableOp' input: 'w' input: 'x' }

@@ -1,6 +1,7 @@
 //! The folder of a SavedModel.
 //!
-//! Assets, variables and whatever else lies there are copied byte for byte. `fingerprint.pb` holds checksums of the graph and
+//! Assets, variables and whatever else lies there are copied byte for byte; a checkpoint with files missing or cut short is refused,
+//! as nobody could load the copy. `fingerprint.pb` holds checksums of the graph and
 //! signatures; it is left out when the model file changed, which loaders accept, because a wrong one would be worse.
 
 use std::fs;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use gtt_wire::{Durability, Part, write_folder_atomically, write_new};
 
 use super::SavedModel;
+use crate::checkpoint::Checkpoint;
 use crate::{Error, ErrorKind};
 
 const MODEL: &str = "saved_model.pb";
@@ -25,6 +27,9 @@ pub(crate) fn is_saved_model(folder: &Path) -> Option<PathBuf> {
 /// Writes a SavedModel folder. `parts` are the model file, as text or not. Returns the size of the model file.
 pub(crate) fn write_folder(path: &Path, saved: &SavedModel, parts: &[Part], text: bool) -> Result<u64, Error> {
     refuse_strange_folder(path, saved.folder.as_deref())?;
+    if let Some(folder) = saved.folder.as_deref().filter(|_| !saved.is_frozen) {
+        check_variables(folder)?;
+    }
     let stale_fingerprint = text || !saved.is_unchanged(parts);
     let source = saved.folder.as_deref().and_then(|folder| fs::canonicalize(folder).ok());
     write_folder_atomically(path, |folder| {
@@ -77,6 +82,33 @@ fn refuse_strange_folder(path: &Path, source: Option<&Path>) -> Result<(), Error
         None => return Ok(()),
     };
     Err(Error::new(ErrorKind::Io, "", message))
+}
+
+/// The checkpoint of a SavedModel must have all its files, and an index that can be read. A model without any has no variables, or an
+/// init op that writes them. Of what gtt does not understand nothing is known.
+fn check_variables(folder: &Path) -> Result<(), Error> {
+    let folder = folder.join("variables");
+    let prefix = folder.join("variables");
+    if Checkpoint::index(&prefix).is_file() {
+        return match Checkpoint::open(&prefix).and_then(|checkpoint| checkpoint.check_files()) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+            checked => checked,
+        };
+    }
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.filter(|name| name.starts_with("variables.data-")).min() {
+        Some(name) => Err(Error::new(
+            ErrorKind::Io,
+            "",
+            format!(
+                "`{}` is there, but its index `{}` is not",
+                folder.join(name).display(),
+                Checkpoint::index(&prefix).display()
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn copy_folder(
