@@ -156,6 +156,12 @@ fn errors_name_file_and_variable() {
     let other = "module/model/variables/variables";
     fs::write(folder.join("saved_model.pb"), "").unwrap();
     say("empty graph", &["freeze", &model]);
+    let graph = fs::read(fixtures().join("mnist/unfrozen/saved_model.pb")).unwrap();
+    fs::write(folder.join("saved_model.pb"), &graph[..graph.len() / 2]).unwrap();
+    say("graph cut short", &["freeze", &model]);
+    fs::remove_file(folder.join("saved_model.pb")).unwrap();
+    fs::write(folder.join("fingerprint.pb"), "sums").unwrap();
+    say("no graph", &["freeze", &model]);
     say("checkpoint of another model", &["freeze", "mnist/unfrozen", "--checkpoint", other]);
     say("no such checkpoint", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist/model.ckpt"]);
     say("no checkpoint in the folder", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist"]);

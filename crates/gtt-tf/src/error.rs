@@ -57,6 +57,16 @@ impl Error {
         Self::new(ErrorKind::Internal, "", message)
     }
 
+    /// What is wrong with the outermost fields of a file: most often its end is missing.
+    pub(crate) fn of_file(error: WireError) -> Self {
+        match error {
+            WireError::Length { .. } | WireError::Truncated { .. } => {
+                Self::invalid(format!("{error}: the file is cut short or damaged"))
+            }
+            _ => Self::invalid(format!("{error}: the file is damaged")),
+        }
+    }
+
     /// The same error, further out: `place` goes before what is there.
     pub(crate) fn at(mut self, place: &str) -> Self {
         self.place =

@@ -392,6 +392,10 @@ fn refused(refusal: &NotLowered) -> Error {
     if is("not among the inputs") {
         return error.with_hint("--inputs names what is fed, --fix NAME=VALUE makes an input a constant");
     }
+    if is("declares no outputs") {
+        return error
+            .with_hint("--outputs names what is fetched; `gtt summarize --nodes MODEL` lists the names of all nodes");
+    }
     if is("frozen first") {
         return error.with_hint("variables have to be constants: freeze the model first, or give --checkpoint");
     }

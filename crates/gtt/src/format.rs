@@ -156,6 +156,10 @@ fn folder(path: &Path) -> Result<(), Error> {
         .take(1000)
         .filter_map(|entry| {
             let entry = entry.ok()?;
+            // Parts of a SavedModel that are no models.
+            if entry.file_name() == "fingerprint.pb" || entry.file_name() == "keras_metadata.pb" {
+                return None;
+            }
             let model = entry.path().join("saved_model.pb").is_file()
                 || entry
                     .path()

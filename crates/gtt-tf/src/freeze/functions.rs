@@ -11,7 +11,8 @@ use crate::graph_def::function_field;
 
 /// How often each function is referred to.
 pub(super) struct Library {
-    bodies: FxHashMap<Name, (GraphId, bool)>,
+    /// The bodies, and why nothing is known of some.
+    bodies: FxHashMap<Name, (GraphId, Option<Box<str>>)>,
     uses: FxHashMap<Name, usize>,
     /// What each function refers to.
     callees: FxHashMap<GraphId, Vec<Name>>,
@@ -19,10 +20,9 @@ pub(super) struct Library {
 
 impl Library {
     pub(super) fn of(model: &Model) -> Self {
-        let bodies = model.functions.iter();
-        let bodies =
-            bodies.map(|function| (function.op.name.clone(), (function.graph, function.opaque.is_none()))).collect();
-        let bodies: FxHashMap<Name, (GraphId, bool)> = bodies;
+        let functions = model.functions.iter();
+        let bodies: FxHashMap<Name, (GraphId, Option<Box<str>>)> =
+            functions.map(|function| (function.op.name.clone(), (function.graph, function.opaque.clone()))).collect();
         let mut uses: FxHashMap<Name, usize> = FxHashMap::default();
         let mut callees: FxHashMap<GraphId, Vec<Name>> = FxHashMap::default();
         for (id, graph) in model.graphs() {
@@ -64,9 +64,9 @@ impl Library {
     pub(super) fn body(&self, name: &Name) -> Result<GraphId, String> {
         match self.bodies.get(name) {
             None => Err(format!("passes it to `{name}`, which is not in the library")),
-            Some((_, false)) => Err(format!("passes it to `{name}`, whose body is not understood")),
+            Some((_, Some(why))) => Err(format!("passes it to `{name}`, whose body is not understood: {why}")),
             Some(_) if self.is_recursive(name) => Err(format!("passes it to `{name}`, which calls itself")),
-            Some((body, true)) => Ok(*body),
+            Some((body, None)) => Ok(*body),
         }
     }
 }

@@ -327,6 +327,19 @@ fn handles_from_elsewhere_are_named() {
 }
 
 #[test]
+fn why_a_body_is_not_understood_is_said() {
+    let graph = with_w(
+        "node { name: 'y' op: 'PartitionedCall' input: 'w' attr { key: 'f' value { func { name: 'f' } } }
+           attr { key: 'Tin' value { list { type: DT_RESOURCE } } } attr { key: 'Tout' value { list { type: DT_FLOAT } } } }
+         library { function { signature { name: 'f' input_arg { name: 'h' type: DT_RESOURCE } output_arg { name: 'o' type: DT_FLOAT } }
+           node_def { name: 'r' op: 'ReadVariableOp' input: 'ghost' } ret { key: 'o' value: 'r:value:0' } } }",
+    );
+    let said = refused(&graph, &["y"], &bundle());
+    let start = "variable `w`: `y` (PartitionedCall) passes it to `f`, whose body is not understood: ";
+    assert!(said.starts_with(start) && said.contains("`ghost`"), "{said}");
+}
+
+#[test]
 fn functions_that_call_each_other_end() {
     let function = |name: &str, other: &str| {
         format!(

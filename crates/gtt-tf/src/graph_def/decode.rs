@@ -37,7 +37,7 @@ pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<(Model, GraphFie
     let (mut before, mut between, mut after) = (BytesMut::new(), BytesMut::new(), BytesMut::new());
     let mut libraries: Vec<(&[u8], &[u8])> = Vec::new();
     for field in SliceFields::new(message) {
-        let field = field?;
+        let field = field.map_err(Error::of_file)?;
         match field.value {
             FieldValue::Len(node) if field.tag == graph_field::NODE => nodes.push(node),
             FieldValue::Len(library) if field.tag == graph_field::LIBRARY => libraries.push((library, field.raw)),

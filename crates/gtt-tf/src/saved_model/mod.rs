@@ -57,7 +57,7 @@ impl SavedModel {
         let mut fields = Vec::new();
         let mut candidates = Vec::new();
         for field in SliceFields::new(file) {
-            let field = field?;
+            let field = field.map_err(Error::of_file)?;
             match field.value {
                 FieldValue::Len(message) if field.tag == META_GRAPHS => {
                     let place = format!("meta graph number {}", candidates.len());
