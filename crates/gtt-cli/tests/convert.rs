@@ -70,6 +70,35 @@ fn every_node_without_translation_is_named_and_nothing_is_written() {
     assert_eq!(out.names(), ["m.gtt"]);
 }
 
+/// What `gtt freeze SAVEDMODEL -o frozen.pb` leaves of a signature with two outputs ends in one node.
+#[test]
+fn all_results_of_the_last_node_are_outputs() {
+    let out = Out::new();
+    let graph = "node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } }
+        attr { key: 'shape' value { shape { dim { size: 2 } dim { size: 3 } } } } }
+      node { name: 'axis' op: 'Const' attr { key: 'dtype' value { type: DT_INT32 } }
+        attr { key: 'value' value { tensor { dtype: DT_INT32 tensor_shape { } int_val: 1 } } } }
+      node { name: 'class' op: 'ArgMax' input: 'x' input: 'axis' attr { key: 'T' value { type: DT_FLOAT } } }
+      node { name: 'score' op: 'Softmax' input: 'x' attr { key: 'T' value { type: DT_FLOAT } } }
+      node { name: 'call' op: 'IdentityN' input: 'class' input: 'score'
+        attr { key: 'T' value { list { type: DT_INT64 type: DT_FLOAT } } } }";
+    let path = out.str("m.pbtxt");
+    std::fs::write(&path, graph).unwrap();
+    let outputs = |model: &str| {
+        let summary = gtt(&["summarize", model, "--json"]).exits(0).json();
+        let name = |port: &serde_json::Value| {
+            format!("{} {}", port["name"].as_str().unwrap(), port["dtype"].as_str().unwrap())
+        };
+        summary["outputs"].as_array().unwrap().iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(outputs(&path), ["call i64", "call:1 f32"]);
+    let ran = gtt(&["convert", &path, "-o", &out.str("m.onnx")]).exits(0);
+    assert!(ran.err.contains("taken as such: `call`, `call:1` (or give --outputs)"), "{}", ran.err);
+    assert_eq!(outputs(&out.str("m.onnx")), ["call i64", "call:1 f32"]);
+    gtt(&["transform", &path, "-q", "-o", &out.str("n.pb")]).exits(0);
+    assert_eq!(outputs(&out.str("n.pb")), ["call i64", "call:1 f32"]);
+}
+
 #[test]
 fn an_input_can_be_made_a_constant() {
     let out = Out::new();

@@ -38,7 +38,7 @@ pub use envelope::{Container, Versions, container, function_names, signatures, v
 pub use error::{Error, ErrorKind};
 pub use freeze::{FrozenVariable, VariableKeys, check_frozen, freeze_variables, needed_variables, variable_name};
 pub use interface::set_interface;
-pub use likely::{LikelyInterface, likely_interface};
+pub use likely::{LikelyInterface, fetched, likely_interface};
 pub use read::{
     ReadOptions, decode, decode_graph_def, decode_pbtxt, decode_with, read, read_training_graph, read_with,
 };

@@ -4,7 +4,7 @@
 //! is the model in it: the nodes between the features and whatever needs the labels. Names decide nothing but that a scope
 //! `gradients` (TensorFlow's own) is no part of a model.
 
-use gtt_ir::{Attr, Graph, Id, Model, Name, Node, NodeId, Use};
+use gtt_ir::{Attr, DType, Graph, Id, Model, Name, Node, NodeId, Use};
 use rustc_hash::FxHashSet;
 
 use crate::interface::has_no_result;
@@ -146,7 +146,7 @@ impl<'m> Guess<'m> {
         if inputs.is_empty() {
             std::mem::swap(&mut inputs, &mut other_inputs);
         }
-        let names = |list: Vec<NodeId>| list.iter().map(|&id| self.graph.node(id).name.clone()).collect();
+        let names = |list: Vec<NodeId>| list.iter().flat_map(|&id| fetched(self.graph.node(id))).collect();
         LikelyInterface { inputs, outputs: names(outputs), other_inputs, other_outputs: names(others) }
     }
 
@@ -265,7 +265,7 @@ fn in_gradients(name: &str) -> bool {
 
 /// Placeholders of file names, which only a saver reads.
 fn file_names(graph: &Graph, placeholders: &[NodeId]) -> FxHashSet<NodeId> {
-    let string = |id: &&NodeId| graph.node(**id).attr("dtype").and_then(Attr::as_dtype) == Some(gtt_ir::DType::String);
+    let string = |id: &&NodeId| graph.node(**id).attr("dtype").and_then(Attr::as_dtype) == Some(DType::String);
     let mut found = FxHashSet::default();
     for &id in placeholders.iter().filter(string) {
         let mut work = vec![id];
@@ -298,14 +298,46 @@ fn file_names(graph: &Graph, placeholders: &[NodeId]) -> FxHashSet<NodeId> {
     found
 }
 
+/// Ops that answer with several results, each of which a user may want. `IdentityN` is the end of a TensorFlow 2 signature.
+const ANSWERS: &[&str] = &[
+    "CombinedNonMaxSuppression",
+    "IdentityN",
+    "NonMaxSuppressionV4",
+    "NonMaxSuppressionV5",
+    "PartitionedCall",
+    "Split",
+    "SplitV",
+    "StatefulPartitionedCall",
+    "TopK",
+    "TopKV2",
+    "Unique",
+    "UniqueV2",
+    "Unpack",
+];
+
+/// The tensors that somebody may fetch of a node that nothing reads: all results of ops that answer with several, else the first.
+/// Resources and variants are nobody's.
+pub fn fetched(node: &Node) -> Vec<Name> {
+    let op = node.op.name.as_str();
+    let known = || gtt_ops::registry::op_def(op)?.result_dtypes(&node.attrs);
+    let dtypes = if ANSWERS.contains(&op) { known().unwrap_or_default() } else { Vec::new() };
+    let is_tensor = |dtype: &DType| !matches!(dtype, DType::Resource | DType::Variant);
+    let slots = dtypes.iter().enumerate().filter(|(_, dtype)| is_tensor(dtype)).map(|(slot, _)| slot);
+    let names: Vec<Name> = slots.map(|slot| tensor_name(node, slot)).collect();
+    if names.is_empty() { vec![node.name.clone()] } else { names }
+}
+
+fn tensor_name(node: &Node, slot: usize) -> Name {
+    if slot == 0 { node.name.clone() } else { Name::from(format!("{}:{slot}", node.name)) }
+}
+
 /// The tensors of a source: every result of an iterator or queue that is read.
 fn tensors(node: &Node) -> Vec<Name> {
     if is_placeholder(&node.op.name) {
         return vec![node.name.clone()];
     }
     let read = node.outputs.iter().enumerate().filter(|(_, value)| value.is_some());
-    read.map(|(slot, _)| if slot == 0 { node.name.clone() } else { Name::from(format!("{}:{slot}", node.name)) })
-        .collect()
+    read.map(|(slot, _)| tensor_name(node, slot)).collect()
 }
 
 fn is_placeholder(op: &str) -> bool {
@@ -408,6 +440,16 @@ mod tests {
         let text = TRAINED.replace("op: 'Softmax'", "op: 'Relu'");
         let guess = likely_interface(&decode_pbtxt(&text).unwrap());
         assert_eq!(guess.outputs, ["log", "predicted"]);
+    }
+
+    #[test]
+    fn every_result_of_a_signature_is_an_output() {
+        let end =
+            "node { name: 'x' op: 'Placeholder' } node { name: 'y' op: 'IdentityN' input: 'x' input: 'x' input: 'x'
+            attr { key: 'T' value { list { type: DT_INT64 type: DT_FLOAT type: DT_VARIANT } } } }";
+        assert_eq!(likely_interface(&decode_pbtxt(end).unwrap()).outputs, ["y", "y:1"]);
+        let norm = "node { name: 'x' op: 'Placeholder' } node { name: 'y' op: 'FusedBatchNormV3' input: 'x' }";
+        assert_eq!(likely_interface(&decode_pbtxt(norm).unwrap()).outputs, ["y"]);
     }
 
     #[test]

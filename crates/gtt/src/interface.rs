@@ -36,12 +36,12 @@ pub fn likely_interface(model: &Model) -> Interface {
 /// Ops that nothing reads because they have no purpose left.
 const LEFTOVERS: [&str; 5] = ["Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "VariableV2", "VarHandleOp"];
 
-/// Names of all nodes that somebody may fetch or run: nothing reads them. To be kept when nobody says what the outputs are.
+/// Names of all that somebody may fetch or run: results of nodes that nothing reads. To be kept when nobody says what the outputs are.
 pub(crate) fn unread(model: &Model) -> Vec<String> {
     let graph = model.main();
     let ids = by_rank(graph).into_iter().filter(|&id| is_sink(graph, id));
     let nodes = ids.map(|id| graph.node(id)).filter(|node| !LEFTOVERS.contains(&node.op.name.as_str()));
-    nodes.map(|node| node.name.to_string()).collect()
+    nodes.flat_map(gtt_tf::fetched).map(|name| name.to_string()).collect()
 }
 
 /// A node that must be fed.

@@ -213,10 +213,20 @@ impl Summary {
             let (name, slot) = tensor.rsplit_once(':').unwrap_or((tensor, "0"));
             let node = graph.node(*by_name.get(name)?);
             let value = slot.parse().ok().and_then(|slot| node.output(slot));
-            Some((
-                node,
-                value.map_or_else(|| describe_node(node), |value| describe_port(graph, tensor, value, &ty(value))),
-            ))
+            let port = match value {
+                Some(value) => describe_port(graph, tensor, value, &ty(value)),
+                // A result that nothing refers to: an `IdentityN` hands on its operand.
+                None => {
+                    match slot.parse().ok().and_then(|slot| node.input(slot)).filter(|_| node.op.is_tf("IdentityN")) {
+                        Some(operand) => PortSummary {
+                            op: node.op.to_string(),
+                            ..describe_port(graph, tensor, operand, &ty(operand))
+                        },
+                        None => PortSummary { name: tensor.clone(), ..describe_node(node) },
+                    }
+                }
+            };
+            Some((node, port))
         };
         let guess = likely_interface(model);
         let list = |tensors: &[String]| tensors.iter().filter_map(describe).collect::<Vec<_>>();
