@@ -214,7 +214,7 @@ impl Writer<'_, '_> {
                     && node.attr("to").and_then(Attr::as_int) == Some(FLOAT16);
             let reads_half = flow.types.get(graph, operand).dtype() == Some(DType::F16)
                 || flow.get(self.cx.model(), graph, operand).is_some_and(|float| natives[float]);
-            if !gives_half || !reads_half || within.kept().contains(&id) {
+            if !gives_half || !reads_half || within.is_kept(id) {
                 continue;
             }
             let mut editor = self.cx.edit(graph);

@@ -87,7 +87,7 @@ impl Known {
             let value = graph.value(value);
             value.is_fed() || (value.is_output() && cx.dialect() == Dialect::Tf)
         };
-        if node.results().any(public) || graph.kept().contains(&node_id) {
+        if node.results().any(public) || graph.is_kept(node_id) {
             return;
         }
         let mut waits: SmallVec<[Site; 0]> = SmallVec::new();

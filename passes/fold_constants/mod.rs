@@ -144,7 +144,7 @@ fn drop_empty_control(cx: &mut PassContext<'_>, id: GraphId) {
     }
     let mut idle: Vec<NodeId> = cx.graph(id).nodes().filter(|(_, node)| is_idle(node)).map(|(node, _)| node).collect();
     while let Some(node) = idle.pop() {
-        if cx.graph(id).node(node).control_uses.is_empty() || cx.graph(id).kept().contains(&node) {
+        if cx.graph(id).node(node).control_uses.is_empty() || cx.graph(id).is_kept(node) {
             continue;
         }
         if !cx.permit("empty_control_edge", id, node) {

@@ -101,7 +101,7 @@ fn check(cx: &PassContext<'_>, id: GraphId, node: NodeId) -> Result<(), Error> {
     if !found.op.is_tf("RequantizationRange") {
         return fail(&format!("the log has a range of it, but it is {}", found.op.name));
     }
-    if graph.kept().contains(&node) || found.results().any(|value| is_fed(graph, value)) {
+    if graph.is_kept(node) || found.results().any(|value| is_fed(graph, value)) {
         return fail("the log has a range of it, but it is a target or fed");
     }
     Ok(())

@@ -114,7 +114,7 @@ impl Resolved {
 
     fn check(&self, graph: &Graph) -> Result<(), Decline> {
         let dead: FxHashSet<NodeId> = self.dead.iter().copied().collect();
-        let kept = graph.kept().iter().any(|node| dead.contains(node));
+        let kept = self.dead.iter().any(|&node| graph.is_kept(node));
         require!(!kept, "a node that never runs is a target");
         let fed = |node: &NodeId| graph.node(*node).results().any(|value| is_fed(graph, value));
         require!(!self.dead.iter().any(fed), "a node that never runs is fed from outside");

@@ -135,7 +135,7 @@ fn merge_nodes(cx: &mut PassContext<'_>, id: GraphId) -> Result<(), Error> {
             (false, true) => (second, first),
             _ => (first, second),
         };
-        if graph.kept().contains(&goes) {
+        if graph.is_kept(goes) {
             cx.decline("equal_node", id, goes, "the node is a target");
             continue;
         }

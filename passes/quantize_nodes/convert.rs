@@ -56,7 +56,7 @@ fn rule(wide: bool) -> &'static str {
 
 fn is_used_by_name(cx: &PassContext<'_>, builder: &Builder, node: NodeId) -> bool {
     let graph = cx.graph(builder.id);
-    graph.kept().contains(&node) || graph.node(node).results().any(|value| is_fed(graph, value))
+    graph.is_kept(node) || graph.node(node).results().any(|value| is_fed(graph, value))
 }
 
 fn convert(pass: &QuantizeNodes, cx: &mut PassContext<'_>, builder: &mut Builder, node: NodeId, form: Form) {

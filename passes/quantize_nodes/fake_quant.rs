@@ -38,7 +38,7 @@ fn check(cx: &PassContext<'_>, builder: &Builder, node: NodeId) -> Result<(), &'
     if bits != Some(8) || narrow != Some(false) {
         return Err("it does not have 256 values");
     }
-    if graph.kept().contains(&node) || found.results().any(|value| is_fed(graph, value)) {
+    if graph.is_kept(node) || found.results().any(|value| is_fed(graph, value)) {
         return Err("its result is fed");
     }
     Ok(())

@@ -77,8 +77,7 @@ fn one_operand<'a>(cx: &'a PassContext<'_>, builder: &Builder, value: ValueId) -
     let Def::Node { node, slot: 0 } = graph.value(value).def else { return None };
     let found = graph.node(node);
     let float = found.attr("T").and_then(Attr::as_dtype).is_none_or(|dtype| dtype == DType::F32);
-    (found.inputs.len() == 1 && float && !is_fed(graph, value) && !graph.kept().contains(&node))
-        .then_some((node, found))
+    (found.inputs.len() == 1 && float && !is_fed(graph, value) && !graph.is_kept(node)).then_some((node, found))
 }
 
 fn hoist(cx: &mut PassContext<'_>, builder: &mut Builder, fake: NodeId, path: &[NodeId]) {

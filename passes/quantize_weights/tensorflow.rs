@@ -56,7 +56,7 @@ fn weights(pass: &QuantizeWeights, graph: &Graph) -> Vec<Weight> {
     let constants = graph.constants().filter(|(id, _, constant)| large(&constant.tensor) && !is_fed(graph, *id));
     let nodes = graph.nodes().filter(|(id, node)| {
         let fed = node.output(0).is_none_or(|value| is_fed(graph, value));
-        tensor_of(node).is_some_and(large) && !fed && !graph.kept().contains(id)
+        tensor_of(node).is_some_and(large) && !fed && !graph.is_kept(*id)
     });
     constants.map(|(id, ..)| Weight::Value(id)).chain(nodes.map(|(id, _)| Weight::Node(id))).collect()
 }

@@ -19,7 +19,7 @@ pub(super) fn check(cx: &PassContext<'_>, graph: GraphId, id: NodeId, free: &Unc
         require!(!uses.iter().any(|used| public(used, true)), "the node is a public input");
         require!(!uses.iter().any(|used| public(used, false)), "the node is a public output");
     }
-    require!(!within.kept().contains(&id), "the node is a target");
+    require!(!within.is_kept(id), "the node is a target");
     require!(node.outputs.len() <= node.inputs.len());
     let splits = |value| {
         let source = within.def_node(value).map(|source| &within.node(source).op);

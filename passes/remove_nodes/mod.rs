@@ -105,7 +105,7 @@ fn check(cx: &PassContext<'_>, id: GraphId, node_id: NodeId) -> Result<ValueId, 
     let is_feed = |value: ValueId| graph.value(value).is_fed();
     require!(!node.outputs.iter().skip(1).flatten().any(|&value| read(value)), "a result other than the first is read");
     require!(node.results().all(|value| !is_feed(value)), "the node is a public input");
-    require!(!graph.kept().contains(&node_id), "the node is a target");
+    require!(!graph.is_kept(node_id), "the node is a target");
     require!(operand_is_another(graph, node_id, operand), "the node reads itself");
     // A `Switch` has run whichever of its results comes.
     let splits = graph.def_node(operand).is_some_and(|source| {

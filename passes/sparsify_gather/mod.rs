@@ -172,11 +172,7 @@ impl Gather {
             }
         }
         let public = |value: ValueId| gtt_rewrite::is_fed(graph, value);
-        if public(source)
-            || between.into_iter().any(public)
-            || graph.kept().contains(&node)
-            || found.results().any(public)
-        {
+        if public(source) || between.into_iter().any(public) || graph.is_kept(node) || found.results().any(public) {
             return Err("a value of it is fed");
         }
         Ok(Some(Self { source, ids }))

@@ -110,7 +110,7 @@ impl StripUnusedNodes {
         let op = &graph.node(node).op;
         require!(!op.is_tf("Placeholder") && !op.is_tf("PlaceholderWithDefault") && !op.is_tf("PlaceholderV2"));
         require!(slot == 0, "result 1 or higher of a node cannot become a placeholder");
-        require!(!graph.kept().contains(&node), "the fed node is a target");
+        require!(!graph.is_kept(node), "the fed node is a target");
         let inferred = value.ty.merged(types.get(id, feed));
         let named = self.by_name.iter().rev().find(|(name, _)| *name == graph.node(node).name.as_str());
         if let Some((_, (dtype, shape))) = named {

@@ -36,7 +36,7 @@ pub(crate) fn settle_const(cx: &mut PassContext<'_>, graph: GraphId, id: NodeId)
         return;
     };
     let fed = node.results().any(|value| gtt_rewrite::is_fed(within, value));
-    if !plain || fed || tensor.dtype() != *dtype || within.kept().contains(&id) {
+    if !plain || fed || tensor.dtype() != *dtype || within.is_kept(id) {
         return;
     }
     let mut constant = Constant::new(Dialect::Tf, tensor.clone(), node.rank);

@@ -198,7 +198,7 @@ impl Variable {
 
 /// What the loop asks of each of its nodes.
 fn check(graph: &Graph, id: NodeId, node: &Node, own: &FxHashSet<NodeId>, is_own: bool) -> Result<(), Decline> {
-    require!(!graph.kept().contains(&id), "a node of the loop is a target");
+    require!(!graph.is_kept(id), "a node of the loop is a target");
     require!(!node.op.name.starts_with("Ref"), "the loop is about references");
     require!(!has_effect(node) || fills_array(node), "a node of the loop has an effect");
     let is_constant = !node.op.is_tf("Const") || matches!(node.attr("value"), Some(Attr::Tensor(_)));

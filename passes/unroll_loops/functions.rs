@@ -93,7 +93,7 @@ fn accept<'m>(pass: &UnrollLoops, model: &'m Model, graph: GraphId, id: NodeId) 
     let comparisons = variables.comparisons(test, test.outputs()[0].value);
     let iterations = comparisons.and_then(|comparisons| count(&comparisons, &progress, pass.max_trip_count));
     let iterations = pass.permits(iterations, inside.node_count())?;
-    let waited_for = !node.control_uses.is_empty() || within.kept().contains(&id);
+    let waited_for = !node.control_uses.is_empty() || within.is_kept(id);
     require!(iterations > 0 || !waited_for, "the loop never runs, and something waits for it");
     let acts = inside.nodes().any(|(_, node)| has_effect(node));
     Ok(Found { iterations, body, types: types.clone(), acts })
@@ -121,7 +121,7 @@ impl Plan {
         let mut values: Vec<ValueId> = call.operands.clone();
         let mut calls = Vec::new();
         // A target is known by its name: the last call, and what takes its place, has it.
-        let is_target = cx.graph(graph).kept().contains(&id);
+        let is_target = cx.graph(graph).is_kept(id);
         if is_target {
             let parked = inlining.free_name(cx, graph, &format!("{name}/loop"));
             cx.edit(graph).set_node_name(id, parked);

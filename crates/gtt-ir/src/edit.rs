@@ -210,7 +210,7 @@ impl<'m> Editor<'m> {
                 graph.values[port.value].uses.remove(Use::Input { index: index as u32 });
             }
         }
-        graph.kept.clear();
+        graph.kept.take();
     }
 
     /// Declares these ONNX inputs, in this order, and no others; what is not among them must be unused and goes.
@@ -236,7 +236,7 @@ impl<'m> Editor<'m> {
     /// Lets a node stay though nothing reads it.
     pub fn keep(&mut self, node: NodeId) {
         let graph = self.touch();
-        if !graph.kept.contains(&node) {
+        if !graph.kept.contains(node) {
             graph.kept.push(node);
         }
     }
@@ -244,13 +244,13 @@ impl<'m> Editor<'m> {
     /// Lets another node stay instead of one that need not any more.
     pub fn replace_kept(&mut self, old: NodeId, new: NodeId) {
         let graph = self.touch();
-        graph.kept.iter_mut().filter(|node| **node == old).for_each(|node| *node = new);
+        graph.kept.replace(old, new);
     }
 
     /// Lets no node stay that nothing reads.
     pub fn clear_kept(&mut self) {
-        if !self.graph().kept.is_empty() {
-            self.touch().kept.clear();
+        if !self.graph().kept().is_empty() {
+            self.touch().kept.take();
         }
     }
 

@@ -235,7 +235,7 @@ pub struct Graph {
     pub(crate) values: Arena<ValueId, Value>,
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
-    pub(crate) kept: Vec<NodeId>,
+    pub(crate) kept: UseList<NodeId, 0>,
     pub(crate) redeclared: bool,
     pub(crate) renamed: Vec<(Name, Name)>,
     /// Some node holds subgraphs, or did.
@@ -514,7 +514,7 @@ impl Graph {
             values: Arena::default(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            kept: Vec::new(),
+            kept: UseList::default(),
             redeclared: false,
             renamed: Vec::new(),
             nests: false,
@@ -614,7 +614,13 @@ impl Graph {
 
     /// Nodes that stay though nothing reads them: TensorFlow fetch targets without a result, initialisation ops.
     pub fn kept(&self) -> &[NodeId] {
-        &self.kept
+        self.kept.as_slice()
+    }
+
+    /// The node is among [`Graph::kept`]. Constant time, however many are.
+    #[inline]
+    pub fn is_kept(&self, id: NodeId) -> bool {
+        self.kept.contains(id)
     }
 
     /// The node that defines a value.
@@ -640,9 +646,7 @@ impl Graph {
     /// Neither results nor control edges of the node are used, and it is not kept.
     pub fn is_dead(&self, id: NodeId) -> bool {
         let node = self.node(id);
-        node.control_uses.is_empty()
-            && node.results().all(|value| self.value(value).is_unused())
-            && (self.kept.is_empty() || !self.kept.contains(&id))
+        node.control_uses.is_empty() && node.results().all(|value| self.value(value).is_unused()) && !self.is_kept(id)
     }
 
     /// The place of a site in the file.

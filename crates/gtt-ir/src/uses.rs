@@ -59,6 +59,17 @@ impl<T: Entry> Index<T> {
         index
     }
 
+    fn forget(&mut self, used: T, position: u32) {
+        let Some(positions) = self.positions.get_mut(&used) else { return };
+        positions.retain(|other| *other != position);
+        if positions.is_empty() {
+            self.positions.remove(&used);
+        }
+        if let Some(port) = used.port() {
+            self.ports[port as usize] -= 1;
+        }
+    }
+
     fn add(&mut self, used: T, position: u32) {
         self.positions.entry(used).or_default().push(position);
         if let Some(port) = used.port() {
@@ -131,6 +142,21 @@ impl<T: Entry, const N: usize> UseList<T, N> {
         true
     }
 
+    /// Puts another entry where the first of this kind is; says whether there was one.
+    pub(crate) fn replace(&mut self, old: T, new: T) -> bool {
+        let position = match &self.index {
+            Some(index) => index.positions.get(&old).and_then(|positions| positions.iter().min().copied()),
+            None => self.list.iter().position(|other| *other == old).map(|position| position as u32),
+        };
+        let Some(position) = position else { return false };
+        self.list[position as usize] = new;
+        if let Some(index) = &mut self.index {
+            index.forget(old, position);
+            index.add(new, position);
+        }
+        true
+    }
+
     pub(crate) fn take(&mut self) -> SmallVec<[T; N]> {
         self.index = None;
         std::mem::take(&mut self.list)
@@ -188,5 +214,59 @@ mod tests {
         let taken = list.take();
         assert_eq!(taken.len(), plain.len());
         assert!(list.as_slice().is_empty() && !list.contains(taken[0]));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Counted(u32);
+
+    thread_local! {
+        static COMPARED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            COMPARED.with(|compared| compared.set(compared.get() + 1));
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    impl Entry for Counted {
+        fn port(self) -> Option<PortKind> {
+            None
+        }
+    }
+
+    #[test]
+    fn asking_for_each_of_many_entries_takes_a_few_comparisons_each() {
+        const COUNT: u32 = 10_000;
+        let mut list = UseList::<Counted, 0>::default();
+        (0..COUNT).for_each(|entry| list.push(Counted(entry)));
+        COMPARED.with(|compared| compared.set(0));
+        assert!((0..COUNT).all(|entry| list.contains(Counted(entry))));
+        assert!((COUNT..2 * COUNT).all(|entry| !list.contains(Counted(entry))));
+        (0..COUNT).for_each(|entry| assert!(list.replace(Counted(entry), Counted(entry + COUNT))));
+        let compared = COMPARED.with(std::cell::Cell::get);
+        assert!(compared < 20 * COUNT, "{compared} comparisons");
+        assert_eq!(list.as_slice()[7].0, COUNT + 7);
+    }
+
+    #[test]
+    fn what_replaces_an_entry_stands_where_it_stood() {
+        for length in [3, 200] {
+            let mut list = UseList::<Counted, 0>::default();
+            (0..length).for_each(|entry| list.push(Counted(entry)));
+            assert!(list.replace(Counted(1), Counted(length)) && !list.replace(Counted(1), Counted(0)));
+            assert!(list.contains(Counted(length)) && !list.contains(Counted(1)));
+            let entries: Vec<u32> = list.as_slice().iter().map(|entry| entry.0).collect();
+            assert_eq!(entries, [0, length].into_iter().chain(2..length).collect::<Vec<u32>>());
+        }
     }
 }

@@ -293,7 +293,7 @@ impl Checker<'_> {
     }
 
     fn kept(&self) -> Result<(), Error> {
-        match self.graph.kept.iter().all(|&node| self.graph.get_node(node).is_some()) {
+        match self.graph.kept().iter().all(|&node| self.graph.get_node(node).is_some()) {
             true => Ok(()),
             false => self.fail("a kept node was erased".to_owned()),
         }

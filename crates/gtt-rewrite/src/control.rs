@@ -147,7 +147,7 @@ pub(crate) fn plan(
     let mut dying: FxHashSet<NodeId> = FxHashSet::default();
     while let Some(id) = work.pop() {
         let node = graph.node(id);
-        if dying.contains(&id) || graph.kept().contains(&id) || !may_erase(model, node) {
+        if dying.contains(&id) || graph.is_kept(id) || !may_erase(model, node) {
             continue;
         }
         let head = heads.contains(&id);

@@ -225,7 +225,7 @@ impl<'c, 'a, 'i> Copy<'c, 'a, 'i> {
     pub(super) fn hand_on(&mut self) {
         let body = self.cx.graph(self.call.body);
         let effects: Vec<NodeId> =
-            self.order.iter().copied().filter(|&id| has_effect(body.node(id)) || body.kept().contains(&id)).collect();
+            self.order.iter().copied().filter(|&id| has_effect(body.node(id)) || body.is_kept(id)).collect();
         let returned: Vec<ValueId> = body.outputs().iter().map(|port| port.value).collect();
         let node = self.cx.graph(self.graph).node(self.id);
         let results: SmallVec<[Option<ValueId>; 2]> = node.outputs.iter().copied().collect();
