@@ -21,6 +21,9 @@ pub struct ReadOptions {
     /// Read a SavedModel although its graph has variables. Such a model can be looked at and written back; it cannot be run
     /// from its graph alone.
     pub allow_variables: bool,
+    /// Leave out functions that no node of the graph calls, itself or through others: those for training and for Python's loader, most
+    /// of a SavedModel's. Not for a model that is to be written as it was.
+    pub called_functions_only: bool,
 }
 
 /// Reads a TensorFlow model: a `GraphDef` (binary or text) or a SavedModel (folder or file), whichever the content says.
@@ -63,8 +66,11 @@ fn decode_at(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>) -> Resu
         return Err(Error::invalid("the file is empty"));
     }
     match detect(&bytes) {
-        Some(Format::GraphDef) => decode_graph_def(bytes),
-        Some(Format::GraphDefText) => decode_pbtxt(as_text(&bytes)?),
+        Some(Format::GraphDef) => decode_graph(bytes, false, options.called_functions_only),
+        Some(Format::GraphDefText) => {
+            let binary = text::parse(as_text(&bytes)?, &text::schema::GRAPH_DEF)?;
+            decode_graph(binary.into(), true, options.called_functions_only)
+        }
         Some(Format::SavedModel) => decode_saved_model(bytes, options, folder, false),
         Some(Format::SavedModelText) => {
             let binary = text::parse(as_text(&bytes)?, &text::schema::SAVED_MODEL)?;
@@ -87,29 +93,30 @@ fn as_text(bytes: &[u8]) -> Result<&str, Error> {
 }
 
 /// Reads the graph that a checkpoint is for: a `GraphDef`, or the `MetaGraphDef` (`model.ckpt.meta`) that lies beside the checkpoint,
-/// of which only the graph is taken. No interface is declared.
+/// of which only the graph is taken, with the functions that it calls. No interface is declared.
 pub fn read_training_graph(path: &Path) -> Result<Model, Error> {
     let bytes = gtt_wire::map_file(path)?;
     if detect(&bytes) != Some(Format::MetaGraph) {
-        return decode_at(bytes, &ReadOptions { allow_variables: true, ..ReadOptions::default() }, None);
+        let options = ReadOptions { allow_variables: true, called_functions_only: true, ..ReadOptions::default() };
+        return decode_at(bytes, &options, None);
     }
     let graph = saved_model::graph_of(&bytes)?;
-    decode_graph_def(bytes.slice_ref(graph))
+    decode_graph(bytes.slice_ref(graph), false, true)
 }
 
 /// Decodes a binary `GraphDef`. No interface is declared.
 pub fn decode_graph_def(bytes: Bytes) -> Result<Model, Error> {
-    decode_graph(bytes, false)
+    decode_graph(bytes, false, false)
 }
 
 /// Decodes a `GraphDef` in protobuf's text format. No interface is declared.
 pub fn decode_pbtxt(pbtxt: &str) -> Result<Model, Error> {
-    decode_graph(text::parse(pbtxt, &text::schema::GRAPH_DEF)?.into(), true)
+    decode_graph(text::parse(pbtxt, &text::schema::GRAPH_DEF)?.into(), true, false)
 }
 
-fn decode_graph(bytes: Bytes, text: bool) -> Result<Model, Error> {
+fn decode_graph(bytes: Bytes, text: bool, called_only: bool) -> Result<Model, Error> {
     let source = Source::new(bytes);
-    let (mut model, fields) = graph_def::decode(&source, source.file())?;
+    let (mut model, fields) = graph_def::decode(&source, source.file(), called_only)?;
     model.envelope = Some(Envelope::new(Held { text, fields, saved: None }));
     note_version(&mut model);
     Ok(model)
@@ -126,7 +133,7 @@ fn decode_saved_model(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>
     let source = Source::new(bytes);
     let (mut saved, graph) = SavedModel::decode(&source, options)?;
     saved.folder = folder.map(Path::to_owned);
-    let (mut model, mut fields) = graph_def::decode(&source, graph)?;
+    let (mut model, mut fields) = graph_def::decode(&source, graph, options.called_functions_only)?;
     declare(&mut model, &saved, &mut fields, &source, options.allow_variables)?;
     saved.meta.find_collected_assets(&model);
     if !crate::variables(&model).is_empty() {

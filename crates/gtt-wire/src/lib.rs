@@ -25,7 +25,7 @@ pub use error::{Error, ErrorKind, WireError};
 pub use fields::{Field, FieldValue, Fields, SliceFields};
 pub use files::{Durability, Staged, write_atomically, write_atomically_with, write_new};
 pub use folder::write_folder_atomically;
-pub use map::{is_of_file, map_file};
+pub use map::{is_of_file, map_file, note_read, release_pages};
 pub use part::{Make, Part};
 pub use repeated::{Fixed, bools, f32s, f64s, i32s, i64s, varints};
 pub use scratch::Scratch;

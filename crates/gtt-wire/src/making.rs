@@ -6,13 +6,20 @@ use std::num::NonZero;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::map::note_read;
 use crate::part::{Make, Part};
 
-/// Bytes made at a time: what is made and written at once should stay in the cache.
+/// The most bytes made at a time: what is made and written at once should stay in the cache.
 const PIECE: usize = 1 << 20;
 
+/// The fewest; a multiple of every element's size, as all powers of two from here on are.
+const LEAST: usize = 1 << 16;
+
+/// Pieces that everything is made in, if they are no smaller and no larger than that: buffers are few beside a small output, too.
+const PIECES: usize = 64;
+
 /// Buffers for each thread that fills them.
-const BUFFERS: usize = 4;
+const BUFFERS: usize = 3;
 
 /// More threads than this would only wait for the writer.
 const THREADS: usize = 8;
@@ -43,7 +50,8 @@ struct State {
 
 /// Runs `write` while threads make what it asks the [`Made`] for.
 pub(crate) fn while_making<T>(parts: &[Part], write: impl FnOnce(Made<'_>) -> T) -> T {
-    let pieces = pieces(parts);
+    let piece = piece_size(parts);
+    let pieces = pieces(parts, piece);
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS);
     let threads = if pieces.len() > 1 { cores.min(pieces.len()) } else { 0 };
     let buffers = (threads.max(1) * BUFFERS).min(pieces.len());
@@ -53,17 +61,26 @@ pub(crate) fn while_making<T>(parts: &[Part], write: impl FnOnce(Made<'_>) -> T)
         for _ in 0..threads {
             scope.spawn(|| making.work());
         }
-        write(Made { making: &making, threaded: threads > 0, asked: 0 })
+        write(Made { making: &making, threaded: threads > 0, asked: 0, piece })
     })
 }
 
-fn pieces(parts: &[Part]) -> Vec<Piece<'_>> {
-    let made = parts.iter().filter_map(|part| if let Part::Made(make) = part { Some(&**make) } else { None });
-    made.flat_map(|make| {
-        let size = make.size();
-        (0..size).step_by(PIECE).map(move |at| Piece { make, at, length: PIECE.min(size - at) })
-    })
-    .collect()
+fn made(parts: &[Part]) -> impl Iterator<Item = &dyn Make> {
+    parts.iter().filter_map(|part| if let Part::Made(make) = part { Some(&**make) } else { None })
+}
+
+fn piece_size(parts: &[Part]) -> usize {
+    let all: usize = made(parts).map(Make::size).sum();
+    (all / PIECES).next_power_of_two().clamp(LEAST, PIECE)
+}
+
+fn pieces(parts: &[Part], length: usize) -> Vec<Piece<'_>> {
+    made(parts)
+        .flat_map(|make| {
+            let size = make.size();
+            (0..size).step_by(length).map(move |at| Piece { make, at, length: length.min(size - at) })
+        })
+        .collect()
 }
 
 impl Making<'_> {
@@ -130,14 +147,18 @@ pub(crate) struct Made<'m> {
     threaded: bool,
     /// The piece that is to be written next.
     asked: usize,
+    /// Bytes of a piece.
+    piece: usize,
 }
 
 impl Made<'_> {
     /// Hands the bytes of the next part, which has `size` bytes, to `write`.
     pub(crate) fn write_part(&mut self, size: usize, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        for _ in 0..size.div_ceil(PIECE) {
+        for _ in 0..size.div_ceil(self.piece) {
             let buffer = self.piece()?;
             write(&buffer)?;
+            // They were made from as many.
+            note_read(buffer.len());
             self.making.lock().free.push(buffer);
             self.making.changed.notify_all();
         }
@@ -211,7 +232,8 @@ mod tests {
 
     #[test]
     fn pieces_come_in_order_however_many_there_are() {
-        for sizes in [&[][..], &[0], &[5], &[PIECE, 0, PIECE + 1], &[3 * PIECE - 1, 7, 20 * PIECE + 3]] {
+        let (small, large) = ([3 * LEAST - 1, 7, 20 * LEAST + 3], [3 * PIECE - 1, 7, 70 * PIECE + 3]);
+        for sizes in [&[][..], &[0], &[5], &[LEAST, 0, LEAST + 1], &small, &large] {
             let parts = parts(sizes);
             assert!(written(&parts) == Part::concat(&parts), "{sizes:?}");
         }

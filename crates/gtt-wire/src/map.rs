@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -38,13 +39,13 @@ pub fn map_file(path: &Path) -> Result<Bytes, Error> {
 pub(crate) fn map(file: Arc<File>, offset: u64, length: usize) -> io::Result<Bytes> {
     // SAFETY: the map is read-only and private to `Bytes`. That nobody truncates the file meanwhile is the one condition no
     // program can check; it is documented above, and our own writer never truncates a file in place.
-    let map = unsafe { memmap2::MmapOptions::new().offset(offset).len(length).map(&*file)? };
-    live().insert(map.as_ptr() as usize, Mapped { length: map.len(), file, offset });
+    let map = Arc::new(unsafe { memmap2::MmapOptions::new().offset(offset).len(length).map(&*file)? });
+    live().insert(map.as_ptr() as usize, Mapped { map: map.clone(), file, offset });
     Ok(Bytes::from_owner(Map(map)))
 }
 
 /// A map that is known as long as it lives.
-struct Map(memmap2::Mmap);
+struct Map(Arc<memmap2::Mmap>);
 
 impl AsRef<[u8]> for Map {
     fn as_ref(&self) -> &[u8] {
@@ -59,9 +60,9 @@ impl Drop for Map {
     }
 }
 
-/// Where a live map comes from.
+/// A live map and where it comes from.
 struct Mapped {
-    length: usize,
+    map: Arc<memmap2::Mmap>,
     file: Arc<File>,
     offset: u64,
 }
@@ -80,12 +81,46 @@ pub(crate) fn origin(bytes: &[u8]) -> Option<(Arc<File>, u64)> {
     let at = bytes.as_ptr() as usize;
     let live = live();
     let (&start, map) = live.range(..=at).next_back()?;
-    (at - start + bytes.len() <= map.length).then(|| (map.file.clone(), map.offset + (at - start) as u64))
+    (at - start + bytes.len() <= map.map.len()).then(|| (map.file.clone(), map.offset + (at - start) as u64))
 }
 
 /// The bytes lie in a mapped file: memory that the system can have back.
 pub fn is_of_file(bytes: &[u8]) -> bool {
     origin(bytes).is_some()
+}
+
+/// Gives back the memory that mapped files take in this process. Slices stay what they are: a page that somebody looks at again
+/// comes from the system's cache of the file, as it did the first time. So it pays where much has been read that hardly anybody
+/// reads twice.
+pub fn release_pages() {
+    live().values().for_each(Mapped::release);
+}
+
+/// Says that so many bytes of mapped files were looked at that nobody will look at soon: every now and then the pages are given
+/// back.
+pub fn note_read(length: usize) {
+    static SINCE: AtomicUsize = AtomicUsize::new(0);
+    if SINCE.fetch_add(length, Ordering::Relaxed) + length >= RELEASE_AFTER {
+        SINCE.store(0, Ordering::Relaxed);
+        release_pages();
+    }
+}
+
+/// Bytes that may be read before pages are given back: the more, the fewer calls of the system.
+const RELEASE_AFTER: usize = 2 << 20;
+
+impl Mapped {
+    /// Lets go of the pages; advice that the system does not take changes nothing.
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code)]
+    fn release(&self) {
+        // SAFETY: the map is of a file, shared and never written, so that Linux fills a page that was let go with the same bytes of
+        // the file when it is next read; other threads may read it meanwhile. That nobody changes the file is what `map` asks for.
+        let _ = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn release(&self) {}
 }
 
 /// Is this very file mapped by this process?
@@ -126,6 +161,30 @@ mod tests {
         let error = map_file(&folder.path().join("nothing")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("nothing"));
+    }
+
+    #[test]
+    fn pages_that_were_given_back_come_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content: Vec<u8> = (0..RELEASE_AFTER).map(|at| (at % 251) as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let map = map_file(&path).unwrap();
+        for release in [release_pages, || note_read(RELEASE_AFTER)] {
+            assert!(map == content);
+            release();
+            assert!(resident(&map).is_none_or(|bytes| bytes == 0));
+        }
+        assert!(map == content);
+    }
+
+    /// What a map takes of the memory, where the system says it.
+    fn resident(map: &[u8]) -> Option<usize> {
+        let start = format!("{:x}-", map.as_ptr() as usize);
+        let maps = std::fs::read_to_string("/proc/self/smaps").ok()?;
+        let mut lines = maps.lines().skip_while(|line| !line.starts_with(&start));
+        let size = lines.find_map(|line| line.strip_prefix("Rss:"))?;
+        Some(size.trim().trim_end_matches(" kB").parse::<usize>().ok()? << 10)
     }
 
     #[test]

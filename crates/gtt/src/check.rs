@@ -425,9 +425,11 @@ impl Optimized {
         Ok(self)
     }
 
-    /// Runs the model before and after, and says what came out.
+    /// Runs the model before and after, and says what came out. [`ErrorKind::NotChecked`] when the original was not kept
+    /// ([`Transform::keep_original`](crate::Transform::keep_original)).
     pub fn check(&self, options: &VerifyOptions) -> Result<Verification, Error> {
-        Checker::new(&self.source, options)?.check_bound(&self.model, self.report.numerics, &self.bound_inputs())
+        let original = self.require_original()?;
+        Checker::new(original, options)?.check_bound(&self.model, self.report.numerics, &self.bound_inputs())
     }
 
     /// Inputs that passes gave a value for good, by port.

@@ -117,6 +117,10 @@ impl Source {
         crate::transform::with_evaluator(|evaluator: &dyn Evaluator| {
             let lowered =
                 gtt_lower::lower_with(&self.model, &options, evaluator).map_err(|refusal| refused(&refusal))?;
+            if transform.forget_original {
+                self.take_model();
+            }
+            gtt_wire::release_pages();
             let mut optimized = self.run(lowered, transform, evaluator)?;
             optimized.report.before = before;
             Ok(optimized)

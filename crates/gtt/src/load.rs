@@ -26,6 +26,7 @@ pub struct Loader {
     tags: Vec<String>,
     signatures: Vec<String>,
     made_later: Vec<String>,
+    called_functions_only: bool,
 }
 
 impl Loader {
@@ -65,8 +66,20 @@ impl Loader {
         self
     }
 
+    /// Leaves out functions of a TensorFlow model that its graph does not call: training and Python's loader do, and in a SavedModel
+    /// they are most. Not for a model that is to be saved as TensorFlow model.
+    pub fn called_functions_only(mut self, only: bool) -> Self {
+        self.called_functions_only = only;
+        self
+    }
+
     pub(crate) fn read_options(&self) -> gtt_tf::ReadOptions {
-        gtt_tf::ReadOptions { tags: self.tags.clone(), signatures: self.signatures.clone(), allow_variables: true }
+        gtt_tf::ReadOptions {
+            tags: self.tags.clone(),
+            signatures: self.signatures.clone(),
+            allow_variables: true,
+            called_functions_only: self.called_functions_only,
+        }
     }
 
     /// Loads an `.onnx` file, a TensorFlow GraphDef (binary or text), a SavedModel folder, or the text form `.gtt`: told by
@@ -92,6 +105,7 @@ impl Loader {
         };
         self.declare(&mut source).map_err(|error| error.in_file(path))?;
         source.notes.extend(unfrozen(&source));
+        gtt_wire::release_pages();
         Ok(source)
     }
 

@@ -38,6 +38,8 @@ impl<E: Evaluator> Evaluator for Stored<E> {
 
     fn keep(&self, tensor: Tensor) -> Tensor {
         let length = tensor.stored_len();
+        // It was made from as many bytes, which nobody reads soon.
+        gtt_wire::note_read(length);
         if tensor.encoded().is_some() || length < LARGE {
             return tensor;
         }

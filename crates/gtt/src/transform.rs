@@ -6,6 +6,8 @@ use gtt_ir::{Dialect, Model};
 use gtt_ops::eval::Evaluator;
 use gtt_rewrite::{Event, Pipeline, Registry, Report, Runner};
 
+#[cfg(feature = "tract")]
+use crate::ErrorKind;
 use crate::storage::Stored;
 use crate::{Error, Format, SaveOptions, Saved, Source};
 
@@ -24,6 +26,7 @@ pub struct Transform<'a> {
     pipeline: Pipeline,
     skip: Vec<String>,
     bisect_limit: Option<u64>,
+    pub(crate) forget_original: bool,
     observer: Option<Observer<'a>>,
 }
 
@@ -44,7 +47,7 @@ impl<'a> Transform<'a> {
     /// A pipeline that may also use passes of one's own: see [`Registry::with_pass`].
     pub fn with_registry(pipeline: &str, registry: &Registry) -> Result<Self, Error> {
         let pipeline = Pipeline::parse(pipeline, registry)?;
-        Ok(Self { pipeline, skip: Vec::new(), bisect_limit: None, observer: None })
+        Ok(Self { pipeline, skip: Vec::new(), bisect_limit: None, forget_original: false, observer: None })
     }
 
     /// The pipeline.
@@ -64,6 +67,13 @@ impl<'a> Transform<'a> {
         self
     }
 
+    /// Whether the graph as it was is kept beside the result, for [`Optimized::check`] and [`Optimized::diff`]: the default. Without,
+    /// [`Optimized::original`] is a model without nodes, and large graphs take half the memory.
+    pub fn keep_original(mut self, keep: bool) -> Self {
+        self.forget_original = !keep;
+        self
+    }
+
     /// Is told about every step; its error ends the run.
     pub fn observer(mut self, observer: impl FnMut(Event<'_>) -> Result<(), gtt_rewrite::Error> + 'a) -> Self {
         self.observer = Some(Box::new(observer));
@@ -78,9 +88,15 @@ impl Source {
     }
 
     /// Runs a pipeline with options, passes of one's own, an observer.
-    pub fn transform_with(self, transform: Transform<'_>) -> Result<Optimized, Error> {
-        let model = self.model.clone();
+    pub fn transform_with(mut self, transform: Transform<'_>) -> Result<Optimized, Error> {
+        let model = if transform.forget_original { self.take_model() } else { self.model.clone() };
         with_evaluator(|evaluator| self.run(model, transform, evaluator))
+    }
+
+    /// The model; one without nodes, or anything else but its dialect, takes its place.
+    pub(crate) fn take_model(&mut self) -> Model {
+        let empty = Model::new(self.model.dialect);
+        std::mem::replace(&mut self.model, empty)
     }
 
     /// Runs a pipeline over a model that comes of this one.
@@ -102,8 +118,10 @@ impl Source {
             runner = runner.observer(observer);
         }
         let report = runner.run(&mut model, &transform.pipeline)?;
+        gtt_wire::release_pages();
         Ok(Optimized {
             source: self,
+            has_original: !transform.forget_original,
             model,
             report,
             #[cfg(feature = "tract")]
@@ -125,6 +143,8 @@ pub(crate) fn with_evaluator<T>(body: impl FnOnce(&dyn Evaluator) -> T) -> T {
 #[derive(Clone, Debug)]
 pub struct Optimized {
     pub(crate) source: Source,
+    /// The graph of `source` is still there.
+    has_original: bool,
     pub(crate) model: Model,
     pub(crate) report: Report,
     #[cfg(feature = "tract")]
@@ -132,7 +152,7 @@ pub struct Optimized {
 }
 
 impl Optimized {
-    /// The model as it was loaded.
+    /// The model as it was loaded; its graph only if it was kept ([`Transform::keep_original`]).
     pub fn original(&self) -> &Source {
         &self.source
     }
@@ -179,7 +199,14 @@ impl Optimized {
         gtt_ir::text::print(&self.model)
     }
 
-    /// What differs from the model as it was loaded.
+    /// Fails when the model as it was is not there to be compared with.
+    #[cfg(feature = "tract")]
+    pub(crate) fn require_original(&self) -> Result<&Source, Error> {
+        let missing = || Error::new(ErrorKind::NotChecked, "the model as it was is not there to be compared with");
+        self.has_original.then_some(&self.source).ok_or_else(missing)
+    }
+
+    /// What differs from the model as it was loaded, which must have been kept ([`Transform::keep_original`]).
     pub fn diff(&self) -> Vec<crate::Difference> {
         crate::diff(&self.source.model, &self.model)
     }

@@ -118,6 +118,31 @@ fn a_frozen_model_can_be_transformed_at_once() {
     assert_eq!(signature.outputs, [("softmax".to_owned(), "softmax:0".to_owned())]);
 }
 
+#[cfg(feature = "tract")]
+#[test]
+fn an_original_that_was_not_kept_cannot_be_compared_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, other] = ["out.onnx", "other.onnx"].map(|name| folder.path().join(name));
+    let transform = |keep: bool| gtt::Transform::new("@default").unwrap().keep_original(keep);
+    for (name, convert) in [("mnist/frozen.pb", true), ("mobilenet/model.onnx", false)] {
+        let run = |keep: bool| {
+            let source = gtt::load(fixture(name)).unwrap();
+            match convert {
+                true => source.convert(gtt::Convert::new().transform(transform(keep))).unwrap(),
+                false => source.transform_with(transform(keep)).unwrap(),
+            }
+        };
+        let (kept, lean) = (run(true), run(false));
+        kept.save(&path).unwrap();
+        lean.save(&other).unwrap();
+        assert!(std::fs::read(&path).unwrap() == std::fs::read(&other).unwrap());
+        assert_eq!((lean.format(), lean.original().format()), (kept.format(), kept.original().format()));
+        let error = lean.verify(&gtt::VerifyOptions::new()).unwrap_err();
+        assert_eq!(error.kind(), gtt::ErrorKind::NotChecked);
+        kept.verify(&gtt::VerifyOptions::new()).unwrap();
+    }
+}
+
 #[test]
 fn a_wrong_pipeline_is_an_error_before_anything_is_read() {
     let error = Transform::new("fold_constant").unwrap_err();

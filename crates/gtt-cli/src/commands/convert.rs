@@ -13,7 +13,7 @@ use crate::flags::names;
 use crate::output::{self, Progress};
 
 pub(crate) fn run(global: Global, args: &Convert) -> anyhow::Result<Outcome> {
-    let mut transform = gtt::Transform::new(&args.passes)?;
+    let mut transform = gtt::Transform::new(&args.passes)?.keep_original(args.verify);
     check_skip(&transform, &args.skip)?;
     if let Some(output) = &args.output {
         if !output.extension().is_some_and(|extension| extension == "onnx" || extension == "gtt") {
@@ -81,7 +81,8 @@ fn load(global: Global, args: &Convert) -> anyhow::Result<Source> {
     let mut signature = args.signature.clone();
     if args.checkpoint.is_none() {
         let quiet = Global { quiet: true, ..global };
-        let source = commands::load(quiet, &commands::loader(&args.interface), &args.input)?;
+        let source =
+            commands::load(quiet, &commands::loader(&args.interface).called_functions_only(true), &args.input)?;
         if !source.has_variables() {
             source.notes().iter().for_each(|note| output::note(global, note));
             return Ok(source);

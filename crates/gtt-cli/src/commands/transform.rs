@@ -28,7 +28,8 @@ pub(crate) struct Run<'a> {
 pub(crate) fn run(global: Global, args: &Transform) -> anyhow::Result<Outcome> {
     let Some(input) = args.input.as_ref().or(args.in_graph.as_ref()) else { bail!("name the model to transform") };
     let output = args.output.clone();
-    let transform = gtt::Transform::new(&args.passes)?;
+    // The checker has a copy of its own.
+    let transform = gtt::Transform::new(&args.passes)?.keep_original(false);
     check_skip(&transform, &args.skip)?;
     if let Some(output) = &output {
         check_output(output)?;

@@ -20,15 +20,49 @@ impl Tensor {
             (Data::Opaque, Some(encoded)) => encoded.bytes.hash(&mut hasher),
             (Data::Splat(element), _) => hasher.write(element),
             (Data::Packed(bytes), _) => hash_packed(self.dtype, bytes, &mut hasher),
-            (Data::Made(_), _) => hash_packed(self.dtype, &self.bytes().unwrap_or_default(), &mut hasher),
+            (Data::Made(_), _) => self.hash_made(&mut hasher),
             (Data::Opaque, None) => {}
         }
         hasher.finish()
     }
+
+    /// As [`hash_packed`] would hash the bytes, without having them all at once.
+    fn hash_made(&self, hasher: &mut FxHasher) {
+        let mut buffer = vec![0; PIECE.min(self.byte_len())];
+        if self.copy_to(0, &mut buffer).is_none() || equal_element(self.dtype, &buffer).is_some() {
+            return hash_packed(self.dtype, &self.bytes().unwrap_or_default(), hasher);
+        }
+        hasher.write(&buffer);
+        for (at, length) in pieces(self.byte_len()).skip(1) {
+            self.copy_to(at, &mut buffer[..length]);
+            hasher.write(&buffer[..length]);
+        }
+    }
+
+    /// Equal bytes, of tensors of one type and shape, without having them all at once.
+    fn has_bytes_of(&self, other: &Self) -> bool {
+        let mut buffers = [0; 2].map(|_| vec![0; PIECE.min(self.byte_len())]);
+        pieces(self.byte_len()).all(|(at, length)| {
+            let [own, others] = &mut buffers;
+            let (own, others) = (&mut own[..length], &mut others[..length]);
+            self.copy_to(at, own).is_some() && other.copy_to(at, others).is_some() && own == others
+        })
+    }
+}
+
+/// Bytes that are looked at at a time; a multiple of every element's size.
+const PIECE: usize = 1 << 20;
+
+/// Where pieces start, and their lengths.
+fn pieces(length: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..length).step_by(PIECE).map(move |at| (at, PIECE.min(length - at)))
 }
 
 fn hash_packed(dtype: DType, bytes: &[u8], hasher: &mut FxHasher) {
-    hasher.write(equal_element(dtype, bytes).unwrap_or(bytes));
+    match equal_element(dtype, bytes) {
+        Some(element) => hasher.write(element),
+        None => bytes.chunks(PIECE).for_each(|piece| hasher.write(piece)),
+    }
 }
 
 /// The element that all elements equal; not looked for below 8 bit, where there is no splat form.
@@ -58,7 +92,8 @@ impl PartialEq for Tensor {
             }
             (Data::Packed(a), Data::Packed(b)) => (a.as_ptr() == b.as_ptr() && a.len() == b.len()) || a == b,
             (Data::Made(a), Data::Made(b)) if Arc::ptr_eq(a, b) => true,
-            (Data::Made(_), _) | (_, Data::Made(_)) => self.bytes() == other.bytes(),
+            (Data::Opaque, _) | (_, Data::Opaque) => false,
+            (Data::Made(_), _) | (_, Data::Made(_)) => self.has_bytes_of(other),
             _ => false,
         }
     }

@@ -31,8 +31,8 @@ pub(crate) struct GraphFields {
     pub(crate) dangling: FxHashSet<Name>,
 }
 
-/// Decodes a `GraphDef` into a new model.
-pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<(Model, GraphFields), Error> {
+/// Decodes a `GraphDef` into a new model, with all functions or with those that are called.
+pub(crate) fn decode(source: &Source, message: &[u8], called_only: bool) -> Result<(Model, GraphFields), Error> {
     let mut nodes: Vec<&[u8]> = Vec::new();
     let (mut before, mut between, mut after) = (BytesMut::new(), BytesMut::new(), BytesMut::new());
     let mut libraries: Vec<(&[u8], &[u8])> = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) fn decode(source: &Source, message: &[u8]) -> Result<(Model, GraphFie
     if out_of_order {
         refuse_cycles(&model, main)?;
     }
-    let library = Library::decode(source, &mut model, &libraries)?;
+    let library = Library::decode(source, &mut model, &libraries, called_only.then_some(nodes.as_slice()))?;
     let (before, between, after) = (before.freeze(), between.freeze(), after.freeze());
     Ok((model, GraphFields { before, between, library, after, dangling }))
 }
@@ -104,6 +104,8 @@ impl<'s, 'm> Reader<'s, 'm> {
         self.first_input.reserve(nodes.len() + 1);
         for (index, node) in nodes.iter().enumerate() {
             self.node(node, index as u32)?;
+            // Of a weight only the beginning is looked at, but the system brings in what lies around it.
+            gtt_wire::note_read(node.len());
         }
         self.first_input.push(self.inputs.len());
         self.connect()

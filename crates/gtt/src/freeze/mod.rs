@@ -112,6 +112,7 @@ impl Freeze {
             }
         };
         run(&mut source.model, "strip_unused_nodes")?;
+        gtt_wire::release_pages();
         let report = FreezeReport {
             checkpoint: checkpoint.map(|checkpoint| checkpoint.prefix().to_owned()),
             variables: variables.iter().map(VariableSummary::of).collect(),
@@ -129,7 +130,7 @@ impl Freeze {
 
     fn read(&self, root: &Path) -> Result<(Model, Format), Error> {
         let model = match root.is_dir() {
-            true => gtt_tf::read_with(root, &self.loader.read_options())?,
+            true => gtt_tf::read_with(root, &self.loader.clone().called_functions_only(true).read_options())?,
             false => gtt_tf::read_training_graph(root)?,
         };
         let format = crate::load::container_format(&model);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::super::decode::{Reader, refuse_cycles};
 use super::super::{function_field, node_field};
+use super::called::called;
 use super::{Held, Library};
 use crate::envelope::messages;
 use crate::source::Source;
@@ -49,6 +50,7 @@ pub(super) fn library<'s>(
     source: &'s Source,
     model: &mut Model,
     parts: &[(&'s [u8], &'s [u8])],
+    callers: Option<&[&[u8]]>,
 ) -> Result<Library, Error> {
     let mut found = Vec::new();
     let mut rest = BytesMut::new();
@@ -74,8 +76,16 @@ pub(super) fn library<'s>(
         }
     }
     let results = Rc::new(results);
-    let mut functions = Vec::with_capacity(found.len());
-    for (message, signature) in found.into_iter().zip(&signatures) {
+    let wanted = callers.map(|nodes| {
+        let named: Vec<(&str, &[u8])> = signatures.iter().map(|signature| signature.name).zip(found.clone()).collect();
+        called(nodes, &named)
+    });
+    let wanted = |place: usize| wanted.as_ref().is_none_or(|wanted| wanted[place]);
+    let mut functions = Vec::new();
+    for (place, (message, signature)) in found.iter().copied().zip(&signatures).enumerate() {
+        if !wanted(place) {
+            continue;
+        }
         let place = |error: Error| error.at(&format!("function `{}`", signature.name));
         let mut graph = model.add_graph(signature.name, None);
         let read = body(source, model, graph, message, signature, &results);
@@ -102,7 +112,10 @@ pub(super) fn library<'s>(
         let revision = model.graph(graph).revision();
         functions.push(Held { name: Name::new(signature.name), message: source.share(message), graph, revision });
     }
-    let raw = if let [(_, raw)] = parts { source.share(raw) } else { Default::default() };
+    let raw = match parts {
+        [(_, raw)] if functions.len() == found.len() => source.share(raw),
+        _ => Default::default(),
+    };
     Ok(Library { functions, rest: rest.freeze(), raw })
 }
 

@@ -3,6 +3,7 @@
 //! Inside a function a result is named by argument (`split:output:1`), which only the registered op or the called function can
 //! turn into a slot. A function that uses an op of neither is *opaque*: it is written back as it was.
 
+mod called;
 mod decode;
 mod encode;
 #[cfg(test)]
@@ -38,8 +39,14 @@ struct Held {
 }
 
 impl Library {
-    /// Reads the functions into the model. Each part is a library's message and its whole field.
-    pub(super) fn decode(source: &Source, model: &mut Model, parts: &[(&[u8], &[u8])]) -> Result<Self, Error> {
-        decode::library(source, model, parts)
+    /// Reads the functions into the model: all, or those that nodes call, if they are given. Each part is a library's message and
+    /// its whole field.
+    pub(super) fn decode(
+        source: &Source,
+        model: &mut Model,
+        parts: &[(&[u8], &[u8])],
+        callers: Option<&[&[u8]]>,
+    ) -> Result<Self, Error> {
+        decode::library(source, model, parts, callers)
     }
 }

@@ -1,6 +1,6 @@
 use gtt_ir::{Attr, AttrEntry, DType, Name, NodeSpec, Op};
 
-use crate::{decode_pbtxt, encode_pbtxt};
+use crate::{ReadOptions, decode_pbtxt, decode_with, encode_graph_def, encode_pbtxt};
 
 /// Two functions; the second calls the first by attribute, and directly.
 const TEXT: &str = "node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } } \
@@ -73,6 +73,26 @@ fn only_what_changed_is_written_anew() {
     let expected = TEXT.replace("ret { key: 'c' value: 'add:z:0' }", "node_def { name: 'relu' op: 'Relu' input: 'add:z:0' attr { key: 'T' value { type: DT_FLOAT } } } ret { key: 'c' value: 'relu:activations:0' }");
     let expected = expected.replace(" gradient { function_name: 'gone' gradient_func: 'outer' }", "");
     assert_eq!(reread(&written), reread(&expected));
+}
+
+#[test]
+fn functions_that_nothing_calls_can_be_left_out() {
+    let read = |pbtxt: &str| {
+        let bytes = encode_graph_def(&decode_pbtxt(pbtxt).unwrap()).unwrap().concat();
+        let options = ReadOptions { called_functions_only: true, ..ReadOptions::default() };
+        decode_with(bytes.into(), &options).unwrap()
+    };
+    let model = read(TEXT);
+    assert_eq!(crate::function_names(&model), ["inner", "outer"]);
+    let written = decode_pbtxt(&text(&model)).unwrap();
+    assert_eq!(crate::function_names(&written), ["inner", "outer"]);
+    // A list of functions, one of which gets a function of its own.
+    let branches = "key: 'branches' value { list { func { name: 'inner' } func { name: 'gone' attr { key: 'g' value { func { name: 'custom' } } } } } }";
+    let listed = TEXT.replace("key: 'f' value { func { name: 'outer' } }", branches);
+    assert_eq!(crate::function_names(&read(&listed)), ["inner", "custom"]);
+    let called =
+        TEXT.replace("op: 'PartitionedCall'", "op: 'custom'").replace("key: 'f' value { func { name: 'outer' } }", "");
+    assert_eq!(crate::function_names(&read(&called.replace("attr {  }", ""))), ["custom"]);
 }
 
 #[test]
