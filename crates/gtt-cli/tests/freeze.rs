@@ -38,6 +38,10 @@ fn a_graph_and_a_checkpoint_become_a_graph_without_training() {
     let report = gtt(&args).exits(0).json();
     assert_eq!(report["variables"].as_array().unwrap().len(), 2);
     assert_eq!((&report["nodes_after"], &report["uninitialized"]), (&10.into(), &serde_json::json!([])));
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let variables = fixtures().join("mnist/unfrozen/variables");
+    let stored = size(Path::new(&graph)) + size(&variables.join(DATA)) + size(&variables.join("variables.index"));
+    assert_eq!(report["bytes_before"], stored, "graph and checkpoint");
     gtt(&["verify", "mnist/frozen.pb", &frozen, "--inputs", "input", "--outputs", "softmax"]).exits(0);
 }
 

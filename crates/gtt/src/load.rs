@@ -370,7 +370,7 @@ impl Source {
         &self.path
     }
 
-    /// Bytes on disk, everything in a SavedModel's folder and external data included.
+    /// Bytes on disk, everything in a SavedModel's folder, external data and a checkpoint that was named included.
     pub fn stored_bytes(&self) -> u64 {
         self.stored
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::bail;
-use gtt::{Format, Freeze, Frozen, Saved, Verdict, Verification};
+use gtt::{Format, Freeze, Frozen, Saved, SignatureSummary, Verdict, Verification};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -22,6 +22,8 @@ struct Report<'a> {
     #[serde(flatten)]
     report: &'a gtt::FreezeReport,
     bytes_before: u64,
+    /// What callers feed and fetch, where nobody asked for something else.
+    signatures: Vec<SignatureSummary>,
     verification: Option<&'a Verification>,
     output: Option<&'a Path>,
     written: Option<Saved>,
@@ -60,6 +62,7 @@ pub(crate) fn run(global: Global, args: &args::Freeze) -> anyhow::Result<Outcome
         format: frozen.source().format(),
         report: frozen.report(),
         bytes_before: frozen.source().stored_bytes(),
+        signatures: signatures(args, &frozen),
         verification: verification.as_ref(),
         output: args.output.as_deref(),
         written,
@@ -89,6 +92,14 @@ fn freeze(args: &args::Freeze) -> Freeze {
         freeze = freeze.tags(tags);
     }
     freeze.keep_original(args.verify).signatures(&args.signature)
+}
+
+/// The signatures that are served, unless other tensors were asked for.
+fn signatures(args: &args::Freeze, frozen: &Frozen) -> Vec<SignatureSummary> {
+    const INIT: &str = "__saved_model_init_op";
+    let mut signatures = frozen.source().signatures();
+    signatures.retain(|signature| args.inputs.is_none() && args.outputs.is_none() && signature.name != INIT);
+    signatures
 }
 
 fn warn_of_tables(frozen: &Frozen) {
@@ -127,10 +138,26 @@ fn text(report: &Report<'_>) -> String {
         (Some(output), Some(saved)) => {
             let (path, size) = (output.display(), bytes(saved.bytes));
             let _ = writeln!(text, "\n{}  {path} ({}, {size})", styled(BOLD, "written"), saved.format);
+            if saved.format != Format::SavedModel {
+                text.push_str(&tensors(&report.signatures));
+            }
         }
         (Some(_), None) => {}
         (None, _) => {
             let _ = writeln!(text, "\n{}   nothing was written: no -o was given", styled(BOLD, "dry run"));
+        }
+    }
+    text
+}
+
+/// Which tensors of the graph the signatures name: a GraphDef does not say.
+fn tensors(signatures: &[SignatureSummary]) -> String {
+    let mut text = String::new();
+    for signature in signatures {
+        let _ = writeln!(text, "\nsignature {}, of which a GraphDef has the tensors only", signature.name);
+        let lists = [("in ", &signature.inputs), ("out", &signature.outputs)];
+        for (way, (name, tensor)) in lists.iter().flat_map(|(way, list)| list.iter().map(move |entry| (way, entry))) {
+            let _ = writeln!(text, "  {way}  {name} = {tensor}");
         }
     }
     text

@@ -95,6 +95,13 @@ impl Checkpoint {
         &self.prefix
     }
 
+    /// Bytes of its files on disk; what is not there counts nothing.
+    pub fn size_on_disk(&self) -> u64 {
+        let shards = (0..self.shards.len()).map(|shard| self.shard_path(shard as u32));
+        let files = shards.chain([Self::index(&self.prefix)]);
+        files.filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
+    }
+
     /// The keys of all tensors, sorted.
     pub fn keys(&self) -> &[String] {
         &self.keys
@@ -154,6 +161,10 @@ impl Checkpoint {
         if names.is_empty() { String::new() } else { format!("; similar: {}", names.join(", ")) }
     }
 
+    fn shard_path(&self, shard: u32) -> PathBuf {
+        locate::with_suffix(&self.prefix, &format!(".data-{shard:05}-of-{:05}", self.shards.len()))
+    }
+
     /// The bytes of an entry, unchecked, with the data file that they are in.
     fn stored(&self, entry: &Entry) -> Result<(Bytes, PathBuf), Error> {
         let Some(cell) = self.shards.get(entry.shard as usize) else {
@@ -163,7 +174,7 @@ impl Checkpoint {
                 self.shards.len()
             )));
         };
-        let path = locate::with_suffix(&self.prefix, &format!(".data-{:05}-of-{:05}", entry.shard, self.shards.len()));
+        let path = self.shard_path(entry.shard);
         let shard = match cell.get() {
             Some(shard) => shard,
             None => {

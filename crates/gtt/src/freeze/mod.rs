@@ -104,6 +104,9 @@ impl Freeze {
         run(&mut source.model, "strip_unused_nodes inline_functions strip_unused_nodes")?;
         names::shorten(&mut source.model, &known);
         let checkpoint = self.open_checkpoint(&root, &source.model, format)?;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| self.checkpoint.is_some()) {
+            source.stored += checkpoint.size_on_disk();
+        }
         let variables = match &checkpoint {
             Some(checkpoint) => gtt_tf::freeze_variables(&mut source.model, &keys, checkpoint)?,
             None => {
