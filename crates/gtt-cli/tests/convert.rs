@@ -67,6 +67,7 @@ fn every_node_without_translation_is_named_and_nothing_is_written() {
     std::fs::write(out.path("m.gtt"), model).unwrap();
     let ran = gtt(&["convert", &out.str("m.gtt"), "-o", &out.str("m.onnx")]).exits(2);
     assert!(ran.err.contains("Mystery: there is no translation for it (node `a` and 1 more)"), "{}", ran.err);
+    assert!(ran.err.contains("m.gtt`: not converted"), "{}", ran.err);
     assert_eq!(out.names(), ["m.gtt"]);
 }
 

@@ -115,8 +115,8 @@ impl Source {
         };
         let before = gtt_rewrite::Size::of(&self.model);
         crate::transform::with_evaluator(|evaluator: &dyn Evaluator| {
-            let lowered =
-                gtt_lower::lower_with(&self.model, &options, evaluator).map_err(|refusal| refused(&refusal))?;
+            let lowered = gtt_lower::lower_with(&self.model, &options, evaluator)
+                .map_err(|refusal| refused(&refusal).in_file(&self.path))?;
             if transform.forget_original {
                 self.take_model();
             }

@@ -59,7 +59,7 @@ impl Error {
 
     pub(crate) fn in_file(mut self, path: &std::path::Path) -> Self {
         let path = path.display().to_string();
-        if !self.0.message.contains(&format!("`{path}`")) {
+        if !path.is_empty() && !self.0.message.contains(&format!("`{path}`")) {
             self.0.message = format!("`{path}`: {}", self.0.message);
         }
         self
