@@ -133,7 +133,11 @@ fn what_is_no_tensorflow_model_or_no_onnx_file_is_refused() {
 #[test]
 fn variables_become_constants_on_the_way() {
     let out = Out::new();
-    gtt(&["convert", "mnist/unfrozen", "-q", "-o", &out.str("m.onnx")]).exits(0);
+    let size = |args: &[&str]| {
+        gtt(&[&["convert", "mnist/unfrozen", "--json"], args].concat()).exits(0).json()["sizes"].clone()
+    };
+    let dry = size(&[]);
+    assert_eq!(dry, size(&["-o", &out.str("m.onnx")]), "an ONNX model has no `variables/`");
     let summary = gtt(&["summarize", &out.str("m.onnx"), "--json"]).exits(0).json();
     assert_eq!(summary["inputs"].as_array().unwrap().len(), 1);
     assert_eq!(summary["outputs"].as_array().unwrap().len(), 1);

@@ -119,6 +119,22 @@ fn a_model_with_variables_can_be_looked_at_and_transformed_around_them() {
     gtt(&["verify", &a, &b, "--inputs", "input", "--outputs", "softmax"]).exits(0);
 }
 
+/// A signature calls `input:0` what the graph calls `input`.
+#[test]
+fn a_saved_model_is_compared_with_its_graph() {
+    let out = Out::new();
+    let (folder, graph) = (out.str("model"), out.str("graph.pb"));
+    gtt(&["freeze", "mnist/unfrozen", "-o", &folder]).exits(0);
+    gtt(&["freeze", "mnist/unfrozen", "-o", &graph]).exits(0);
+    gtt(&["verify", &folder, &graph]).exits(0);
+    gtt(&["verify", &graph, &folder]).exits(0);
+    gtt(&["bench", &folder, &graph, "--seconds", "0.01"]).exits(0);
+    let ran = gtt(&["verify", &folder, "keras/frozen.pb", "--json"]).exits(2).json();
+    assert!(ran.to_string().contains("the model has no input `input:0`"), "{ran}");
+    let ran = gtt(&["bench", "mnist/unfrozen"]).exits(2);
+    assert!(ran.err.contains("hint: `gtt freeze` makes constants of variables"), "{}", ran.err);
+}
+
 /// All the ways to be wrong, with what must be said.
 #[test]
 fn errors_name_file_and_variable() {
@@ -168,6 +184,7 @@ fn errors_name_file_and_variable() {
     say("no graph", &["freeze", &model]);
     say("checkpoint of another model", &["freeze", "mnist/unfrozen", "--checkpoint", other]);
     say("no such checkpoint", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist/model.ckpt"]);
+    say("prefix of a checkpoint", &["freeze", "mnist/unfrozen/variables/variables"]);
     say("no checkpoint in the folder", &["freeze", "mnist/unfrozen", "--checkpoint", "mnist"]);
     say("output that trains", &["freeze", "module/model"]);
     say("no such signature", &["freeze", "module/model", "--signature", "score"]);

@@ -77,7 +77,8 @@ fn decode_at(bytes: Bytes, options: &ReadOptions, folder: Option<&Path>) -> Resu
             decode_saved_model(binary.into(), options, folder, true)
         }
         Some(Format::MetaGraph) => Err(Error::unsupported(
-            "it is a MetaGraphDef on its own (as beside a checkpoint); give a GraphDef or a SavedModel folder",
+            "it is a MetaGraphDef on its own: `gtt freeze` reads it, with the checkpoint that it lies beside; else give a GraphDef or a \
+             SavedModel folder",
         )),
         None => {
             Err(Error::new(ErrorKind::NotTensorFlow, "", "it is neither a GraphDef (binary or text) nor a SavedModel"))

@@ -212,7 +212,7 @@ impl Checker {
             let taken = |name: &Name| graph.inputs().iter().any(|port| port.name == *name);
             let fed = feeds.iter().flat_map(|set| &set.tensors).map(|(name, _)| name);
             let bound = fed.into_iter().find(|name| !taken(name))?;
-            return Some(format!("the pipeline gives input `{bound}` a value of its own"));
+            return Some(format!("the model has no input `{bound}`, or has given it a value of its own"));
         }
         let outputs = self.outputs.as_ref().filter(|_| model.dialect == Dialect::Onnx)?;
         if graph.outputs().iter().map(|port| &port.name).ne(outputs) {
@@ -246,7 +246,7 @@ impl Checker {
         budget: Duration,
         bound: &[(Name, Tensor)],
     ) -> Result<BenchReport, Error> {
-        let not_checked = |reasons: Vec<String>| Error::new(ErrorKind::NotChecked, reasons.join("; "));
+        let not_checked = |reasons: Vec<String>| not_run(&reasons);
         let feeds = self.without(bound);
         let Some(feeds) = feeds.first() else {
             return Err(Error::new(ErrorKind::Interface, "there are no inputs to run on"));
@@ -397,6 +397,20 @@ fn merge(mut whole: Verification, part: Verification) -> Verification {
     whole.sets.extend(part.sets);
     whole.notes.extend(part.notes.into_iter().filter(|note| !whole.notes.contains(note)).collect::<Vec<_>>());
     whole
+}
+
+/// The first reasons why there is nothing to run, and how many more there are.
+fn not_run(reasons: &[String]) -> Error {
+    const SHOWN: usize = 4;
+    let mut text = reasons[..reasons.len().min(SHOWN)].join("; ");
+    if reasons.len() > SHOWN {
+        text.push_str(&format!("; and {} more", reasons.len() - SHOWN));
+    }
+    let error = Error::new(ErrorKind::NotChecked, text);
+    match reasons.iter().any(|reason| reason.contains("frozen first")) {
+        true => error.with_hint("`gtt freeze` makes constants of variables"),
+        false => error,
+    }
 }
 
 fn engine_error(error: EngineError) -> Error {

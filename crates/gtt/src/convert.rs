@@ -4,7 +4,7 @@ use gtt_ir::{Attr, DType, Dialect, Dim, Model, Name, Port, Shape, Tensor, Type, 
 use gtt_lower::{LowerOptions, NotLowered};
 use gtt_ops::eval::Evaluator;
 
-use crate::interface::placeholder_type;
+use crate::interface::{placeholder_type, same_tensor};
 use crate::load::list;
 use crate::{Error, ErrorKind, Optimized, Source, Transform};
 
@@ -198,12 +198,6 @@ impl Source {
         }
         Ok(())
     }
-}
-
-/// `node` and `node:0` are the same tensor.
-fn same_tensor(a: &str, b: &str) -> bool {
-    let base = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_owned();
-    base(a) == base(b)
 }
 
 /// Puts a constant in the place of a placeholder, fed or not.

@@ -96,12 +96,13 @@ fn unknown(path: &Path, bytes: &[u8]) -> Error {
             .with_hint("it is a zip file, as PyTorch saves its models: export it with `torch.onnx.export` first");
     }
     if name.contains(".ckpt") || name.ends_with(".index") || name.contains(".data-0") {
-        return error.with_hint(
-            "it is part of a checkpoint: `gtt freeze --graph GRAPH --checkpoint CHECKPOINT` joins it with its graph",
-        );
+        return error.with_hint(CHECKPOINT);
     }
     error
 }
+
+const CHECKPOINT: &str =
+    "it is part of a checkpoint: `gtt freeze --graph GRAPH --checkpoint CHECKPOINT` joins it with its graph";
 
 /// The text form begins with comments and a `model` line.
 fn is_text_form(bytes: &[u8]) -> bool {
@@ -117,6 +118,11 @@ fn missing(path: &Path, error: &std::io::Error) -> Error {
         return failed;
     }
     let failed = Error::new(ErrorKind::File, format!("`{}` is not there", path.display()));
+    let mut index = path.as_os_str().to_owned();
+    index.push(".index");
+    if Path::new(&index).is_file() {
+        return failed.with_hint(CHECKPOINT);
+    }
     match similar(path) {
         Some(name) => failed.with_hint(format!("did you mean `{}`?", name.display())),
         None => failed,

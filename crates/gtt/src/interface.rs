@@ -3,6 +3,8 @@
 use gtt_ir::traverse::by_rank;
 use gtt_ir::{Attr, Dialect, Graph, Model, Node, NodeId, Port, Type, Use, ValueId};
 
+use crate::Source;
+
 /// Names of the tensors that are likely fed and fetched, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Interface {
@@ -31,6 +33,39 @@ pub fn likely_interface(model: &Model) -> Interface {
         other_inputs: strings(guess.other_inputs),
         other_outputs: strings(guess.other_outputs),
     }
+}
+
+impl Source {
+    /// The same model, its ports called as those of `other` where they are the same tensor of TensorFlow: what a signature calls `x:0` is
+    /// `x` in a GraphDef. For comparing the two; it is not to be saved.
+    pub fn named_like(mut self, other: &Source) -> Self {
+        if self.model.dialect != Dialect::Tf || other.model.dialect != Dialect::Tf {
+            return self;
+        }
+        let name = |own: &Port, ports: &[Port]| {
+            let same = |port: &&Port| port.name != own.name && same_tensor(&port.name, &own.name);
+            let is_there = ports.iter().any(|port| port.name == own.name);
+            ports.iter().find(same).filter(|_| !is_there).map(|port| port.name.clone())
+        };
+        let (main, like) = (self.model.main(), other.model.main());
+        let inputs: Vec<_> = main.inputs().iter().map(|port| name(port, like.inputs())).collect();
+        let outputs: Vec<_> = main.outputs().iter().map(|port| name(port, like.outputs())).collect();
+        let main = self.model.main_id();
+        let mut editor = self.model.edit(main);
+        for (index, name) in inputs.into_iter().enumerate().filter_map(|(index, name)| Some((index, name?))) {
+            editor.set_input_port_name(index, name);
+        }
+        for (index, name) in outputs.into_iter().enumerate().filter_map(|(index, name)| Some((index, name?))) {
+            editor.set_output_port_name(index, name);
+        }
+        self
+    }
+}
+
+/// `node` and `node:0` are the same tensor.
+pub(crate) fn same_tensor(a: &str, b: &str) -> bool {
+    let base = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_owned();
+    base(a) == base(b)
 }
 
 /// Ops that nothing reads because they have no purpose left.

@@ -14,6 +14,7 @@ pub(crate) fn run(global: Global, args: &Bench) -> anyhow::Result<Outcome> {
     let loader = commands::loader(&args.interface);
     let a = commands::load(global, &loader, &args.a)?;
     let b = args.b.as_ref().map(|path| commands::load(global, &loader, path)).transpose()?;
+    let b = b.map(|b| b.named_like(&a));
     let options = verify_options(&args.feeding, &args.interface.input_shapes, None).threads(args.threads);
     let progress = Progress::start(global, "timing");
     let budget = Duration::try_from_secs_f64(args.seconds)?;

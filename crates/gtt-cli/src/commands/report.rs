@@ -59,14 +59,18 @@ impl Sizes {
                 let parts = optimized.encode()?;
                 let encoded: u64 = parts.iter().map(|part| part.len() as u64).sum();
                 let rest = match original.format() {
-                    gtt::Format::SavedModel => before.saturating_sub(before_main.len() as u64),
+                    gtt::Format::SavedModel if !is_converted(optimized) => {
+                        before.saturating_sub(before_main.len() as u64)
+                    }
                     _ => 0,
                 };
                 (encoded + rest, parts)
             }
         };
         let small = |parts: &[Part]| parts.iter().map(|part| part.len() as u64).sum::<u64>() <= GZIP_LIMIT;
-        let gzip = if gzip || small(std::slice::from_ref(&before_main)) && small(&after_main) {
+        // Weights that lie in a checkpoint are in one of the two files only.
+        let comparable = !is_converted(optimized) || before == before_main.len() as u64;
+        let gzip = if gzip || comparable && small(std::slice::from_ref(&before_main)) && small(&after_main) {
             let (before, after) = std::thread::scope(|scope| {
                 let before = scope.spawn(|| compressed(std::slice::from_ref(&before_main)));
                 let after = compressed(&after_main);
@@ -149,7 +153,7 @@ pub(crate) fn text(run: &Run<'_>, explain_declines: bool, global: Global) -> Str
         text.push_str(&declines(optimized.report()));
     }
     text.push('\n');
-    text.push_str(&sizes(&run.sizes));
+    text.push_str(&sizes(&run.sizes, is_converted(optimized)));
     text.push('\n');
     if let Some(verification) = &run.verification {
         text.push_str(&verdict(verification));
@@ -237,7 +241,12 @@ fn declines(report: &Report) -> String {
     if text.is_empty() { "no pass declined anything\n".to_owned() } else { text }
 }
 
-fn sizes(sizes: &Sizes) -> String {
+/// The result has another dialect than what came in.
+fn is_converted(optimized: &Optimized) -> bool {
+    optimized.model().dialect != optimized.original().model().dialect
+}
+
+fn sizes(sizes: &Sizes, converted: bool) -> String {
     let mut table = Table::new(&["size", ">before", ">after", ">"]);
     let mut row = |name: &str, pair: Pair, show: fn(u64) -> String| {
         table.row([name.to_owned(), show(pair.before), show(pair.after), change(pair.before, pair.after)]);
@@ -245,6 +254,8 @@ fn sizes(sizes: &Sizes) -> String {
     row("file", sizes.file, bytes);
     match sizes.gzip {
         Some(pair) => row("file, gzip", pair, bytes),
+        // Only `transform` can be told to compute it.
+        None if converted => {}
         None => table.row(["file, gzip".to_owned(), styled(DIM, "--gzip"), styled(DIM, "–"), String::new()]),
     }
     let mut row = |name: &str, pair: Pair, show: fn(u64) -> String| {

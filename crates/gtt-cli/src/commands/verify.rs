@@ -10,7 +10,7 @@ use crate::output::{self, Progress};
 pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
     let loader = commands::loader(&args.interface);
     let a = commands::load(global, &loader, &args.a)?;
-    let b = commands::load(global, &loader, &args.b)?;
+    let b = commands::load(global, &loader, &args.b)?.named_like(&a);
     // Two files promise nothing about each other: rounding apart, the values must be the same, unless told otherwise.
     let options = verify_options(&args.feeding, &args.interface.input_shapes, Some(args.comparing));
     let progress = Progress::start(global, "running both models");
