@@ -63,6 +63,7 @@ fn merge_constants(cx: &mut PassContext<'_>, id: GraphId, limit: usize) {
         if let Some(first) = groups.entry(ConstantKey::of(constant)).or_default().equal_or_add(graph, value) {
             pairs.push((first, value));
         }
+        cx.evaluator().note_read(constant.tensor.byte_len());
     }
     let public = public_values(cx.graph(id));
     for (first, second) in pairs {

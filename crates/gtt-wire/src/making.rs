@@ -15,8 +15,8 @@ const PIECE: usize = 1 << 20;
 /// The fewest; a multiple of every element's size, as all powers of two from here on are.
 const LEAST: usize = 1 << 16;
 
-/// Pieces that everything is made in, if they are no smaller and no larger than that: buffers are few beside a small output, too.
-const PIECES: usize = 64;
+/// Pieces for each thread, if they are no smaller and no larger than that: all buffers together are little beside a small output, too.
+const PIECES: usize = 32;
 
 /// Buffers for each thread that fills them.
 const BUFFERS: usize = 3;
@@ -50,9 +50,9 @@ struct State {
 
 /// Runs `write` while threads make what it asks the [`Made`] for.
 pub(crate) fn while_making<T>(parts: &[Part], write: impl FnOnce(Made<'_>) -> T) -> T {
-    let piece = piece_size(parts);
-    let pieces = pieces(parts, piece);
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS);
+    let piece = piece_size(parts, cores);
+    let pieces = pieces(parts, piece);
     let threads = if pieces.len() > 1 { cores.min(pieces.len()) } else { 0 };
     let buffers = (threads.max(1) * BUFFERS).min(pieces.len());
     let free = vec![Vec::new(); buffers];
@@ -69,9 +69,9 @@ fn made(parts: &[Part]) -> impl Iterator<Item = &dyn Make> {
     parts.iter().filter_map(|part| if let Part::Made(make) = part { Some(&**make) } else { None })
 }
 
-fn piece_size(parts: &[Part]) -> usize {
+fn piece_size(parts: &[Part], threads: usize) -> usize {
     let all: usize = made(parts).map(Make::size).sum();
-    (all / PIECES).next_power_of_two().clamp(LEAST, PIECE)
+    (all / (PIECES * threads)).next_power_of_two().clamp(LEAST, PIECE)
 }
 
 fn pieces(parts: &[Part], length: usize) -> Vec<Piece<'_>> {

@@ -36,10 +36,14 @@ impl<E: Evaluator> Evaluator for Stored<E> {
         Ok(results.into_iter().map(|tensor| self.keep(tensor)).collect())
     }
 
+    fn note_read(&self, bytes: usize) {
+        gtt_wire::note_read(bytes);
+    }
+
     fn keep(&self, tensor: Tensor) -> Tensor {
         let length = tensor.stored_len();
         // It was made from as many bytes, which nobody reads soon.
-        gtt_wire::note_read(length);
+        self.note_read(length);
         if tensor.encoded().is_some() || length < LARGE {
             return tensor;
         }

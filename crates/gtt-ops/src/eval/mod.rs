@@ -115,6 +115,12 @@ pub trait Evaluator: Send + Sync {
     fn keep(&self, tensor: Tensor) -> Tensor {
         tensor
     }
+
+    /// Is told by passes that look through all constants that they looked at one of so many bytes: the memory of files it may have
+    /// brought in is free to go.
+    fn note_read(&self, bytes: usize) {
+        let _ = bytes;
+    }
 }
 
 impl<E: Evaluator + ?Sized> Evaluator for Box<E> {
@@ -128,6 +134,10 @@ impl<E: Evaluator + ?Sized> Evaluator for Box<E> {
 
     fn keep(&self, tensor: Tensor) -> Tensor {
         (**self).keep(tensor)
+    }
+
+    fn note_read(&self, bytes: usize) {
+        (**self).note_read(bytes);
     }
 }
 
