@@ -68,6 +68,11 @@ fn different_models_are_told_apart() {
     let path = out.str("out.onnx");
     gtt(&["transform", "mobilenet/model.onnx", "-o", &path]).exits(0);
     gtt(&["verify", "mobilenet/model.onnx", &path]).exits(0);
+    gtt(&["transform", "mobilenet/model.onnx", "-q", "-p", "convert_to_float16", "-o", &path]).exits(0);
+    let differs = gtt(&["verify", "mobilenet/model.onnx", &path]).exits(1);
+    assert!(differs.err.contains("--tolerance 1e-3"), "{}", differs.err);
+    let allowed = gtt(&["verify", "mobilenet/model.onnx", &path, "--tolerance", "0.5"]).exits(0);
+    assert!(!allowed.err.contains("--tolerance"), "{}", allowed.err);
     let unlike = gtt(&["verify", "mnist/frozen.pb", "keras/frozen.pb", "--outputs", "Identity"]);
     assert_eq!(unlike.code, 2, "{}", unlike.err);
 }

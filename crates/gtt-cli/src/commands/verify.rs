@@ -20,6 +20,12 @@ pub(crate) fn run(global: Global, args: &Verify) -> anyhow::Result<Outcome> {
         output::emit_json(&verification)?;
     } else if !global.quiet {
         output::emit(&report::verdict(&verification))?;
+        if verification.verdict == Verdict::Different && args.comparing.tolerance.is_none() {
+            output::note(
+                global,
+                "two files promise nothing; what passes that round may change is allowed by --tolerance 1e-3",
+            );
+        }
     }
     Ok(match verification.verdict {
         Verdict::Equal | Verdict::Measured => Outcome::Ok,
