@@ -100,6 +100,34 @@ fn all_results_of_the_last_node_are_outputs() {
     assert_eq!(outputs(&out.str("n.pb")), ["call i64", "call:1 f32"]);
 }
 
+/// What is taken for the outputs is all that is converted: a frozen training graph has ends that nobody fetches.
+#[test]
+fn ends_that_train_are_not_converted() {
+    let out = Out::new();
+    let graph = "node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } }
+        attr { key: 'shape' value { shape { dim { size: 1 } dim { size: 2 } } } } }
+      node { name: 'labels' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } }
+      node { name: 'w' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'value' value { tensor {
+        dtype: DT_FLOAT tensor_shape { dim { size: 2 } dim { size: 32 } } float_val: 0.5 } } } }
+      node { name: 'logits' op: 'MatMul' input: 'x' input: 'w' attr { key: 'T' value { type: DT_FLOAT } } }
+      node { name: 'softmax' op: 'Softmax' input: 'logits' attr { key: 'T' value { type: DT_FLOAT } } }
+      node { name: 'tag' op: 'Const' attr { key: 'dtype' value { type: DT_STRING } } attr { key: 'value' value { tensor {
+        dtype: DT_STRING tensor_shape { } string_val: 'w' } } } }
+      node { name: 'weights' op: 'HistogramSummary' input: 'tag' input: 'w' attr { key: 'T' value { type: DT_FLOAT } } }
+      node { name: 'gradients/sub' op: 'Sub' input: 'softmax' input: 'labels' attr { key: 'T' value { type: DT_FLOAT } } }";
+    let path = out.str("m.pbtxt");
+    std::fs::write(&path, graph).unwrap();
+    for inputs in [&[][..], &["--inputs", "x"]] {
+        let converted = out.str("m.onnx");
+        let ran = gtt(&[&["convert", &path, "-o", &converted], inputs].concat()).exits(0);
+        assert!(ran.err.contains("taken as such: `softmax` (or give --outputs)"), "{}", ran.err);
+        let summary = gtt(&["summarize", &converted, "--json"]).exits(0).json();
+        let names =
+            |list: &str| summary[list].as_array().unwrap().iter().map(|port| port["name"].clone()).collect::<Vec<_>>();
+        assert_eq!((names("inputs"), names("outputs")), (vec!["x".into()], vec!["softmax".into()]));
+    }
+}
+
 #[test]
 fn an_input_can_be_made_a_constant() {
     let out = Out::new();

@@ -100,6 +100,9 @@ impl Source {
                 format!("opset {}: {least} to {most} can be written", convert.opset),
             ));
         }
+        if self.guessed {
+            self.declare_likely()?;
+        }
         self.choose_signature(convert.signature.as_deref())?;
         for (name, value) in &convert.fixed {
             fix(&mut self.model, name, value)?;

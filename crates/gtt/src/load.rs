@@ -410,6 +410,22 @@ impl Source {
         gtt_tf::signatures(&self.model).iter().map(summarize).collect()
     }
 
+    /// Declares the outputs that a user of the model fetches, where all that nothing reads was kept because nobody said. What else there
+    /// is trains.
+    pub(crate) fn declare_likely(&mut self) -> Result<(), Error> {
+        let model = &mut self.model;
+        let fed: Vec<String> = model.main().inputs().iter().map(|port| port.name.to_string()).collect();
+        let main = model.main_id();
+        model.edit(main).clear_interface();
+        let outputs = match likely_interface(model).outputs {
+            likely if likely.is_empty() => unread(model),
+            likely => likely,
+        };
+        gtt_tf::set_interface(model, &[], &outputs).map_err(interface_error)?;
+        let inputs = if self.asked { fed } else { reached_placeholders(model) };
+        gtt_tf::set_interface(model, &inputs, &outputs).map_err(interface_error)
+    }
+
     /// The text form. Reads all bytes of the constants, for their hashes.
     pub fn text(&self) -> String {
         gtt_ir::text::print(&self.model)
