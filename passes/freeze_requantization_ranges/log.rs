@@ -1,6 +1,5 @@
 //! The log of ranges.
 
-use gtt_ir::Name;
 use rustc_hash::FxHashMap;
 
 const NAME_END: &str = "__print__";
@@ -8,9 +7,10 @@ const PREFIX: &str = "__requant_min_max:";
 
 /// Ranges by node, and what could not be read.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct Log<'t> {
     /// In the order of their first lines.
-    pub(super) nodes: Vec<(Name, Ranges)>,
+    pub(super) nodes: Vec<(&'t str, Ranges)>,
+    places: FxHashMap<&'t str, usize>,
     /// Lines with the marks of a range that are none.
     pub(super) malformed: usize,
 }
@@ -22,17 +22,17 @@ pub(super) struct Ranges {
     maxs: Vec<f32>,
 }
 
-impl Log {
-    pub(super) fn read(text: &str) -> Self {
+impl<'t> Log<'t> {
+    pub(super) fn read(text: &'t str) -> Self {
         let mut log = Self::default();
-        let mut places: FxHashMap<Name, usize> = FxHashMap::default();
-        for line in text.lines().filter(|line| line.contains(&format!("{NAME_END};{PREFIX}"))) {
+        let marks = [NAME_END, ";", PREFIX].concat();
+        for line in text.lines().filter(|line| line.contains(&marks)) {
             let Some((name, min, max)) = record(line) else {
                 log.malformed += 1;
                 continue;
             };
-            let at = *places.entry(Name::new(name)).or_insert_with(|| {
-                log.nodes.push((Name::new(name), Ranges::default()));
+            let at = *log.places.entry(name).or_insert_with(|| {
+                log.nodes.push((name, Ranges::default()));
                 log.nodes.len() - 1
             });
             let ranges = &mut log.nodes[at].1;
@@ -40,6 +40,11 @@ impl Log {
             ranges.maxs.push(max);
         }
         log
+    }
+
+    /// Which of the nodes has the name.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
     }
 }
 
@@ -88,7 +93,7 @@ mod tests {
              a__print__;__requant_min_max:[-3][1]",
         );
         assert_eq!((log.nodes.len(), log.malformed), (1, 4));
-        assert_eq!((log.nodes[0].0.as_str(), &log.nodes[0].1.mins[..]), ("a", &[-1.0, -3.0][..]));
+        assert_eq!((log.nodes[0].0, &log.nodes[0].1.mins[..]), ("a", &[-1.0, -3.0][..]));
     }
 
     #[test]

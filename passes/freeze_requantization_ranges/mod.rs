@@ -1,8 +1,7 @@
 #![doc = include_str!("README.md")]
 
-use gtt_ir::{Dialect, GraphId, Name, NodeId, Site, Tensor};
+use gtt_ir::{Dialect, GraphId, NodeId, Site, Tensor};
 use gtt_rewrite::{ArgError, Args, Error, Kind, Numerics, Param, Pass, PassContext, PassInfo, is_fed};
-use rustc_hash::FxHashMap;
 
 use crate::support::names::FreeNames;
 
@@ -73,16 +72,20 @@ impl Pass for FreezeRequantizationRanges {
             return Err(Error::failed("main", "no line of the log has a range"));
         }
         let id = cx.model().main_id();
-        let by_name: FxHashMap<Name, NodeId> =
-            cx.graph(id).nodes().map(|(node, found)| (found.name.clone(), node)).collect();
-        let find = |name: &Name| match by_name.get(name) {
-            Some(&node) => check(cx, id, node).map(|()| node),
+        let mut found: Vec<Option<NodeId>> = vec![None; log.nodes.len()];
+        for (node, within) in cx.graph(id).nodes() {
+            if let Some(place) = log.place(&within.name) {
+                found[place] = Some(node);
+            }
+        }
+        let checked = |(found, (name, _)): (Option<NodeId>, &(&str, _))| match found {
+            Some(node) => check(cx, id, node).map(|()| node),
             None => {
                 Err(Error::failed("main", format!("the log has a range of `{name}`, which is no node of the graph")))
             }
         };
-        let nodes: Vec<NodeId> = log.nodes.iter().map(|(name, _)| find(name)).collect::<Result<_, _>>()?;
-        let mut names = FreeNames::within(cx.model(), &[id]);
+        let nodes: Vec<NodeId> = found.into_iter().zip(&log.nodes).map(checked).collect::<Result<_, _>>()?;
+        let mut names = FreeNames::shared(cx.model(), &[id], 2 * nodes.len());
         for (node, (_, mut ranges)) in nodes.into_iter().zip(log.nodes) {
             if !cx.permit(RULE, id, node) {
                 break;
@@ -111,7 +114,8 @@ fn freeze(cx: &mut PassContext<'_>, names: &mut FreeNames, id: GraphId, node: No
     let (base, rank) = (cx.graph(id).node(node).name.clone(), cx.graph(id).node(node).rank);
     let mut editor = cx.edit(id);
     for (slot, (suffix, element)) in range.into_iter().enumerate() {
-        let constant = editor.add_const(names.tensorflow(&format!("{base}/{suffix}")), Tensor::scalar(element), rank);
+        let constant =
+            editor.add_const(names.tensorflow(&[&base, "/", suffix].concat()), Tensor::scalar(element), rank);
         if let Some(result) = editor.graph().node(node).output(slot) {
             editor.replace_uses(result, constant);
         }

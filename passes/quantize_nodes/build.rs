@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use gtt_ir::{Attr, DType, Def, GraphId, NodeId, NodeSpec, Op, Site, Tensor, Type, ValueId};
+use gtt_ir::{Attr, Attrs, DType, Def, GraphId, Name, NodeId, NodeSpec, Op, Site, Tensor, Type, ValueId};
 use gtt_ops::infer::Types;
 use gtt_rewrite::{PassContext, is_fed};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::ops;
 use crate::support::names::FreeNames;
 
 /// A tensor of bytes or 32-bit integers, and the floats that its smallest and its largest step stand for.
@@ -23,29 +24,42 @@ pub(super) struct Builder {
     bypassed: Vec<NodeId>,
     has_loops: bool,
     types: Option<Arc<Types>>,
-    /// Types of what took the place of something else.
-    replaced: FxHashMap<ValueId, Type>,
+    /// What took the place of something else, whose type is known.
+    replaced: FxHashMap<ValueId, ValueId>,
+    /// Operands of what looks for a range: all elements as a vector, and the axis of a vector.
+    vector: Tensor,
+    axis: Tensor,
 }
+
+/// Names that are made for each node that becomes one of bytes, about.
+const NAMES_EACH: usize = 10;
 
 /// A node to be made: op, operands, attributes, how many results, place in the file.
 pub(super) struct Make<'a> {
     pub(super) op: &'static str,
     pub(super) inputs: &'a [ValueId],
-    pub(super) attrs: Vec<(&'static str, Attr)>,
+    pub(super) attrs: Attrs,
     pub(super) results: usize,
     pub(super) rank: u32,
 }
 
 impl Builder {
     pub(super) fn of(cx: &PassContext<'_>, id: GraphId) -> Self {
+        let (mut has_loops, mut count) = (false, 0);
+        for (_, node) in cx.graph(id).nodes() {
+            has_loops |= node.op.is_tf("Enter");
+            count += usize::from(ops::OPS.contains(&node.op.name.as_str()));
+        }
         Self {
             id,
-            names: FreeNames::within(cx.model(), &[id]),
+            names: FreeNames::shared(cx.model(), &[id], NAMES_EACH * count),
             quantized: FxHashMap::default(),
             bypassed: Vec::new(),
-            has_loops: cx.graph(id).nodes().any(|(_, node)| node.op.is_tf("Enter")),
+            has_loops,
             types: None,
             replaced: FxHashMap::default(),
+            vector: Tensor::vector(&[-1i32]),
+            axis: Tensor::vector(&[0i32]),
         }
     }
 
@@ -56,15 +70,14 @@ impl Builder {
 
     /// What is known about the type of a value, or of what it took the place of.
     pub(super) fn type_of(&self, cx: &PassContext<'_>, value: ValueId) -> Type {
-        if let Some(ty) = self.replaced.get(&value) {
-            return ty.clone();
-        }
-        let inferred = self.types.as_ref().map_or(&Type::Unknown, |types| types.get(self.id, value));
+        // The declared type was handed on.
+        let known = self.replaced.get(&value).copied().unwrap_or(value);
+        let inferred = self.types.as_ref().map_or(&Type::Unknown, |types| types.get(self.id, known));
         inferred.merged(&cx.graph(self.id).value(value).ty)
     }
 
     /// A name that is free.
-    pub(super) fn name(&mut self, wanted: &str) -> gtt_ir::Name {
+    pub(super) fn name(&mut self, wanted: &str) -> Name {
         self.names.tensorflow(wanted)
     }
 
@@ -75,16 +88,10 @@ impl Builder {
     }
 
     /// The same for a name that is known to be free.
-    pub(super) fn node_of_name(&mut self, cx: &mut PassContext<'_>, name: gtt_ir::Name, make: Make<'_>) -> NodeId {
-        let inputs = make.inputs.iter().map(|&value| Some(value));
-        let mut spec = NodeSpec::new(Op::tf(make.op), name.clone()).inputs(inputs).rank(make.rank);
-        for (name, attr) in make.attrs {
-            spec = spec.attr(name, attr);
-        }
-        for slot in 0..make.results {
-            let name = if slot == 0 { name.clone() } else { format!("{name}:{slot}").into() };
-            spec = spec.output(name, Type::Unknown);
-        }
+    pub(super) fn node_of_name(&mut self, cx: &mut PassContext<'_>, name: Name, make: Make<'_>) -> NodeId {
+        let mut spec = NodeSpec::new(Op::tf(make.op), name);
+        spec.inputs.extend(make.inputs.iter().map(|&value| Some(value)));
+        (spec.attrs, spec.results, spec.rank) = (make.attrs, make.results, make.rank);
         cx.edit(self.id).add_node(spec)
     }
 
@@ -107,8 +114,10 @@ impl Builder {
         if !always && !self.has_loops {
             return editor.add_const(name, tensor, rank);
         }
-        let mut spec = NodeSpec::new(Op::tf("Const"), name.clone()).output(name, tensor.ty()).rank(rank);
-        spec = spec.attr("dtype", Attr::DType(tensor.dtype())).attr("value", Attr::Tensor(tensor));
+        let mut spec = NodeSpec::new(Op::tf("Const"), name.clone());
+        spec.outputs = vec![(name, tensor.ty())];
+        spec.attrs = attrs([("dtype", Attr::DType(tensor.dtype())), ("value", Attr::Tensor(tensor))]);
+        spec.rank = rank;
         spec.control.push(site);
         let node = editor.add_node(spec);
         editor.result(node, 0)
@@ -138,17 +147,18 @@ impl Builder {
     /// Reshape to a vector, Min, Max, QuantizeV2: the names are the Graph Transform Tool's.
     fn quantize(&mut self, cx: &mut PassContext<'_>, value: ValueId, reader: &str, rank: u32) -> Quantized {
         let name = cx.graph(self.id).value(value).name.replace(':', "__port__");
-        let prefix = format!("{reader}_eightbit/{name}");
-        let at = |suffix: &str| format!("{prefix}/{suffix}");
-        let t = ("T", Attr::DType(DType::F32));
-        let vector = self.constant(cx, &at("reshape_dims"), Tensor::vector(&[-1i32]), value, true, rank);
-        let axis = self.constant(cx, &at("reduction_dims"), Tensor::vector(&[0i32]), value, true, rank);
+        let prefix = [reader, "_eightbit/", &name, "/"].concat();
+        let at = |suffix: &str| [&prefix, suffix].concat();
+        let t = || ("T", Attr::DType(DType::F32));
+        let (vector, axis) = (self.vector.clone(), self.axis.clone());
+        let vector = self.constant(cx, &at("reshape_dims"), vector, value, true, rank);
+        let axis = self.constant(cx, &at("reduction_dims"), axis, value, true, rank);
         let inputs = &[value, vector];
-        let flat = Make { op: "Reshape", inputs, attrs: vec![t.clone()], results: 1, rank };
+        let flat = Make { op: "Reshape", inputs, attrs: attrs([t()]), results: 1, rank };
         let flat = self.node(cx, &at("reshape"), flat);
         let flat = cx.edit(self.id).result(flat, 0);
         let ends = [("min", "Min"), ("max", "Max")].map(|(suffix, op)| {
-            let attrs = vec![t.clone(), ("keep_dims", Attr::Bool(false))];
+            let attrs = attrs([t(), ("keep_dims", Attr::Bool(false))]);
             let node = self.node(cx, &at(suffix), Make { op, inputs: &[flat, axis], attrs, results: 1, rank });
             cx.edit(self.id).result(node, 0)
         });
@@ -162,9 +172,6 @@ impl Builder {
     pub(super) fn take_place(&mut self, cx: &mut PassContext<'_>, old: NodeId, quantized: Quantized) -> NodeId {
         let node = cx.graph(self.id).node(old);
         let (name, rank, result) = (node.name.clone(), node.rank, node.output(0));
-        let known = result.map_or(Type::Unknown, |result| self.type_of(cx, result));
-        let retired = self.name(&format!("{name}_float"));
-        cx.edit(self.id).set_node_name(old, retired);
         let make = Make { op: "Dequantize", inputs: &quantized, attrs: eight_bits(), results: 1, rank };
         let new = self.node_of_name(cx, name, make);
         let mut editor = cx.edit(self.id);
@@ -179,13 +186,16 @@ impl Builder {
         editor.erase_node(old);
         for operand in operands {
             let unused = editor.graph().get_value(operand).is_some_and(|value| value.is_unused());
-            match editor.graph().get_value(operand).map(|value| value.def.clone()) {
+            match editor.graph().get_value(operand).map(|value| &value.def) {
                 Some(Def::Const(_)) if unused => editor.erase_value(operand),
-                Some(Def::Node { node, .. }) if unused => self.bypassed.push(node),
+                Some(Def::Node { node, .. }) if unused => self.bypassed.push(*node),
                 _ => {}
             }
         }
-        self.replaced.insert(value, known);
+        if let Some(result) = result {
+            let known = self.replaced.get(&result).copied().unwrap_or(result);
+            self.replaced.insert(value, known);
+        }
         self.quantized.insert(value, quantized);
         self.bypassed.push(new);
         new
@@ -204,8 +214,13 @@ impl Builder {
 }
 
 /// `T` and `mode` of `QuantizeV2` and `Dequantize`.
-pub(super) fn eight_bits() -> Vec<(&'static str, Attr)> {
-    vec![("T", Attr::DType(DType::QU8)), ("mode", Attr::Str("MIN_FIRST".into()))]
+pub(super) fn eight_bits() -> Attrs {
+    attrs([("T", Attr::DType(DType::QU8)), ("mode", Attr::Str("MIN_FIRST".into()))])
+}
+
+/// Attributes, each with a name of its own.
+pub(super) fn attrs(entries: impl IntoIterator<Item = (&'static str, Attr)>) -> Attrs {
+    entries.into_iter().map(|(name, value)| (Name::new_static(name), value)).collect()
 }
 
 /// The bytes behind a `Dequantize` of the kind that is made here.

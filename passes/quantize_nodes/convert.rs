@@ -1,11 +1,11 @@
 //! Ops on floats become ops on bytes.
 
-use gtt_ir::{Node, NodeId, Tensor, Use, ValueId, traverse};
+use gtt_ir::{Attr, DType, Node, NodeId, Tensor, Use, ValueId, traverse};
 use gtt_rewrite::{PassContext, is_fed};
 use smallvec::SmallVec;
 
 use super::QuantizeNodes;
-use super::build::{Builder, Make, Quantized};
+use super::build::{Builder, Make, Quantized, attrs};
 use super::fake_quant::requantize_attrs;
 use super::ops::Form;
 
@@ -79,8 +79,8 @@ fn convert(pass: &QuantizeNodes, cx: &mut PassContext<'_>, builder: &mut Builder
         true => (0..2).for_each(|side| inputs.extend(ends.iter().map(|end| end[side]))),
         false => inputs.extend(ends.iter().flatten()),
     }
-    let main = format!("{name}/eightbit");
-    let make = Make { op: form.op, inputs: &inputs, attrs: form.attrs, results: 3, rank };
+    let main = [&name, "/eightbit"].concat();
+    let make = Make { op: form.op, inputs: &inputs, attrs: attrs(form.attrs), results: 3, rank };
     let made = builder.node(cx, &main, make);
     cx.edit(id).set_control(made, control);
     let mut result = builder.three(cx, made);
@@ -101,17 +101,18 @@ fn narrowed(
 ) -> Quantized {
     let range = match pass.fallback {
         Some((min, max)) => [("min", min), ("max", max)].map(|(suffix, end)| {
-            builder.constant(cx, &format!("{main}/fallback_{suffix}"), Tensor::scalar(end), wide[0], false, rank)
+            let name = [main, "/fallback_", suffix].concat();
+            builder.constant(cx, &name, Tensor::scalar(end), wide[0], false, rank)
         }),
         None => {
-            let attrs = requantize_attrs().into_iter().take(1).collect();
+            let attrs = attrs([("Tinput", Attr::DType(DType::QI32))]);
             let make = Make { op: "RequantizationRange", inputs: &wide, attrs, results: 2, rank };
-            let range = builder.node(cx, &format!("{main}/requant_range"), make);
+            let range = builder.node(cx, &[main, "/requant_range"].concat(), make);
             [0, 1].map(|slot| cx.edit(builder.id).result(range, slot))
         }
     };
     let inputs = [wide[0], wide[1], wide[2], range[0], range[1]];
     let make = Make { op: "Requantize", inputs: &inputs, attrs: requantize_attrs(), results: 3, rank };
-    let narrow = builder.node(cx, &format!("{main}/requantize"), make);
+    let narrow = builder.node(cx, &[main, "/requantize"].concat(), make);
     builder.three(cx, narrow)
 }

@@ -1,9 +1,9 @@
 //! Fake quantisation becomes quantisation.
 
-use gtt_ir::{Attr, DType, NodeId};
+use gtt_ir::{Attr, Attrs, DType, NodeId};
 use gtt_rewrite::{PassContext, is_fed};
 
-use super::build::{Builder, Make};
+use super::build::{Builder, Make, attrs};
 use super::hoist;
 use crate::support::nodes_by_rank;
 
@@ -48,8 +48,8 @@ fn convert(cx: &mut PassContext<'_>, builder: &mut Builder, node: NodeId) -> Opt
     let found = cx.graph(builder.id).node(node);
     let (name, rank, control) = (found.name.clone(), found.rank, found.control.clone());
     let (x, min, max) = (found.input(0)?, found.input(1)?, found.input(2)?);
-    let attrs = vec![("T", Attr::DType(DType::QI32)), ("mode", Attr::Str("MIN_FIRST".into()))];
-    let make = Make { op: "QuantizeV2", inputs: &[x, min, max], attrs, results: 3, rank };
+    let wide = attrs([("T", Attr::DType(DType::QI32)), ("mode", Attr::Str("MIN_FIRST".into()))]);
+    let make = Make { op: "QuantizeV2", inputs: &[x, min, max], attrs: wide, results: 3, rank };
     let quantize = builder.node(cx, &format!("{name}_eightbit/quantize"), make);
     let [q, low, high] = builder.three(cx, quantize);
     let make =
@@ -62,6 +62,6 @@ fn convert(cx: &mut PassContext<'_>, builder: &mut Builder, node: NodeId) -> Opt
 }
 
 /// From 32 bits to bytes.
-pub(super) fn requantize_attrs() -> Vec<(&'static str, Attr)> {
-    vec![("Tinput", Attr::DType(DType::QI32)), ("out_type", Attr::DType(DType::QU8))]
+pub(super) fn requantize_attrs() -> Attrs {
+    attrs([("Tinput", Attr::DType(DType::QI32)), ("out_type", Attr::DType(DType::QU8))])
 }

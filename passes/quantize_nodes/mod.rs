@@ -62,9 +62,18 @@ struct QuantizeNodes {
     ignored: FxHashSet<String>,
 }
 
+impl QuantizeNodes {
+    fn is_about(&self, op: &str) -> bool {
+        ops::OPS.contains(&op) || op == "FakeQuantWithMinMaxVars" || (self.input.is_some() && op == "Placeholder")
+    }
+}
+
 impl Pass for QuantizeNodes {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         for id in cx.graphs() {
+            if !cx.graph(id).nodes().any(|(_, node)| self.is_about(&node.op.name)) {
+                continue;
+            }
             let mut builder = Builder::of(cx, id);
             if let Some(range) = self.input {
                 placeholders::run(cx, &mut builder, range);

@@ -31,6 +31,12 @@ pub static PASS: PassInfo = PassInfo {
 
 const RULE: &str = "gather";
 
+/// Ops that look something up.
+const OPS: &[&str] = &["Gather", "GatherV2"];
+
+/// Names that are made for each look-up in a table of its own.
+const NAMES_EACH: usize = 9;
+
 /// How many `Identity` nodes may lie between the weights and the look-up.
 const IDENTITIES: usize = 4;
 
@@ -49,11 +55,16 @@ struct SparsifyGather {
 impl Pass for SparsifyGather {
     fn run(&self, cx: &mut PassContext<'_>) -> Result<(), Error> {
         let id = cx.model().main_id();
+        let mut look_ups = nodes_by_rank(cx, id);
+        look_ups.retain(|&node| OPS.contains(&cx.graph(id).node(node).op.name.as_str()));
+        if look_ups.is_empty() {
+            return Ok(());
+        }
         let types = cx.types();
-        let mut names = FreeNames::within(cx.model(), &[id]);
+        let mut names = FreeNames::shared(cx.model(), &[id], NAMES_EACH * look_ups.len());
         let mut tables: FxHashMap<ValueId, table::Table> = FxHashMap::default();
         let mut made: Vec<NodeId> = Vec::new();
-        for node in nodes_by_rank(cx, id) {
+        for node in look_ups {
             let found = match Gather::of(cx, id, node) {
                 Ok(Some(gather)) => gather,
                 Ok(None) => continue,

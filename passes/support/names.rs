@@ -44,6 +44,19 @@ impl FreeNames {
         Self { values, nodes }
     }
 
+    /// The names in TensorFlow graphs, with room for so many more. Only [`FreeNames::tensorflow`] may be asked: nodes are counted among
+    /// the values. Linear in the size of the graphs.
+    pub(crate) fn shared(model: &Model, graphs: &[GraphId], more: usize) -> Self {
+        let mut values = Pool::default();
+        values.used.reserve(graphs.iter().map(|&graph| model.graph(graph).value_bound()).sum::<usize>() + more);
+        for graph in graphs.iter().map(|&graph| model.graph(graph)) {
+            graph.values().for_each(|(_, value)| values.meet(&value.name));
+            graph.inputs().iter().chain(graph.outputs()).for_each(|port| values.meet(&port.name));
+            graph.nodes().for_each(|(_, node)| values.meet(&node.name));
+        }
+        Self { values, nodes: Pool::default() }
+    }
+
     /// A name for a value: `wanted`, or `wanted_1`, `wanted_2` …
     pub(crate) fn value(&mut self, wanted: &str) -> Name {
         self.values.take(if wanted.is_empty() { "value" } else { wanted })
@@ -82,22 +95,25 @@ impl Pool {
         }
     }
 
+    /// Somebody has the name; how many have it does not count.
+    fn meet(&mut self, name: &Name) {
+        self.used.claim_free(name);
+    }
+
     fn is_used_once(&self, name: &Name) -> bool {
         self.used.count(name) == 1
     }
 
     fn take(&mut self, wanted: &str) -> Name {
         let first = Name::new(wanted);
-        if self.used.count(&first) == 0 {
-            self.count(&first);
+        if self.used.claim_free(wanted) {
             return first;
         }
         let mut number = self.next.get(&first).copied().unwrap_or(0);
         loop {
             number += 1;
             let name = Name::from(format!("{wanted}_{number}"));
-            if self.used.count(&name) == 0 {
-                self.count(&name);
+            if self.used.claim_free(&name) {
                 self.next.insert(first, number);
                 return name;
             }

@@ -236,6 +236,11 @@ impl Attrs {
         self.entries.iter()
     }
 
+    /// Gives back room for more attributes.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// Number of attributes.
     pub fn len(&self) -> usize {
         self.entries.len()

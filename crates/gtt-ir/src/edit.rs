@@ -61,13 +61,15 @@ impl<'m> Editor<'m> {
     }
 
     /// Adds a node and its results.
-    pub fn add_node(&mut self, spec: NodeSpec) -> NodeId {
+    pub fn add_node(&mut self, mut spec: NodeSpec) -> NodeId {
+        // Most nodes keep the attributes they were made with, and an attribute is large.
+        spec.attrs.shrink();
         let graph = self.touch();
         graph.nests |= spec.attrs.graphs().next().is_some();
         let id = graph.nodes.push(Node {
             op: spec.op,
             inputs: spec.inputs,
-            outputs: SmallVec::new(),
+            outputs: SmallVec::with_capacity(spec.outputs.len().max(spec.results)),
             control: spec.control,
             control_uses: ControlUses::default(),
             attrs: spec.attrs,
@@ -80,6 +82,12 @@ impl<'m> Editor<'m> {
             let value =
                 (!omitted).then(|| push_value(&mut graph.values, name, ty, Def::Node { node: id, slot: slot as u32 }));
             graph.nodes[id].outputs.push(value);
+        }
+        for slot in graph.nodes[id].outputs.len()..spec.results {
+            let name = result_name(&graph.nodes[id].name, slot);
+            let def = Def::Node { node: id, slot: slot as u32 };
+            let value = push_value(&mut graph.values, name, Type::Unknown, def);
+            graph.nodes[id].outputs.push(Some(value));
         }
         for slot in 0..graph.nodes[id].inputs.len() {
             if let Some(value) = graph.nodes[id].inputs[slot] {
@@ -99,8 +107,7 @@ impl<'m> Editor<'m> {
             return value;
         }
         let graph = self.touch();
-        let base = graph.nodes[node].name.clone();
-        let name = if slot == 0 { base } else { Name::from(format!("{base}:{slot}")) };
+        let name = result_name(&graph.nodes[node].name, slot);
         let value = push_value(&mut graph.values, name, Type::Unknown, Def::Node { node, slot: slot as u32 });
         let outputs = &mut graph.nodes[node].outputs;
         if outputs.len() <= slot {
@@ -372,8 +379,7 @@ impl<'m> Editor<'m> {
         if derived {
             for slot in 0..graph.nodes[node].outputs.len() {
                 if let Some(value) = graph.nodes[node].outputs[slot] {
-                    graph.values[value].name =
-                        if slot == 0 { name.clone() } else { Name::from(format!("{name}:{slot}")) };
+                    graph.values[value].name = result_name(&name, slot);
                 }
             }
         }
@@ -590,8 +596,7 @@ impl<'m> Editor<'m> {
     pub fn erase_value(&mut self, id: ValueId) {
         let value = self.graph().value(id);
         assert!(value.is_unused(), "value `{}` is still used", value.name);
-        let def = value.def.clone();
-        match def {
+        match value.def {
             Def::Const(_) => {}
             Def::Capture { outer } => {
                 let graph_id = self.graph;
@@ -643,6 +648,15 @@ impl<'m> Editor<'m> {
 
 fn push_value(values: &mut Arena<ValueId, Value>, name: Name, ty: Type, def: Def) -> ValueId {
     values.push(Value { name, ty, info: None, def, uses: UseList::default() })
+}
+
+/// TensorFlow: `node`, `node:1`, `node:2` …
+fn result_name(node: &Name, slot: usize) -> Name {
+    if slot == 0 {
+        return node.clone();
+    }
+    let slot = slot.to_string();
+    Name::from([node, ":", &slot].concat())
 }
 
 fn site_of(graph: &Graph, value: ValueId) -> Option<Site> {

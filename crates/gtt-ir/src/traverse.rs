@@ -109,7 +109,8 @@ fn ranked(graph: &Graph, mut meet: impl FnMut(&Node)) -> Vec<NodeId> {
         meet(node);
         order.push((node.rank, id));
     }
-    order.sort_unstable();
+    // Stable sorting finds runs: a pass leaves the nodes that were there in order, and what it made in the same order behind them.
+    order.sort();
     order.into_iter().map(|(_, id)| id).collect()
 }
 

@@ -28,6 +28,13 @@ impl NameCounts {
         *self.0.entry(FxBuildHasher.hash_one(name)).or_default() += 1;
     }
 
+    /// Takes a name that nothing has: `false` if something has it.
+    pub fn claim_free(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.entry(FxBuildHasher.hash_one(name)).or_insert(1);
+        self.0.len() > before
+    }
+
     /// One less has the name; nothing happens if none has.
     pub fn release(&mut self, name: &str) {
         let hash = FxBuildHasher.hash_one(name);

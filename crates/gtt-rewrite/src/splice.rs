@@ -305,6 +305,7 @@ impl<'a, 'm> Splice<'a, 'm> {
             .collect();
         let name = self.names.temporary();
         let spec = NodeSpec {
+            results: 0,
             op: new.op.clone(),
             inputs: inputs.into_iter().collect(),
             outputs,

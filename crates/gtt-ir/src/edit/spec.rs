@@ -13,6 +13,8 @@ pub struct NodeSpec {
     pub inputs: SmallVec<[Option<ValueId>; 4]>,
     /// Names and types of its results; an empty ONNX name is an omitted result.
     pub outputs: Vec<(Name, Type)>,
+    /// TensorFlow: the node has so many results. Those that `outputs` does not have are named after the node, and of unknown types.
+    pub results: usize,
     /// Control inputs.
     pub control: SmallVec<[Site; 0]>,
     /// Attributes.
@@ -32,6 +34,7 @@ impl NodeSpec {
             op,
             inputs: SmallVec::new(),
             outputs: Vec::new(),
+            results: 0,
             control: SmallVec::new(),
             attrs: Attrs::new(),
             name: name.into(),
@@ -49,6 +52,12 @@ impl NodeSpec {
     /// With one more result.
     pub fn output(mut self, name: impl Into<Name>, ty: Type) -> Self {
         self.outputs.push((name.into(), ty));
+        self
+    }
+
+    /// TensorFlow: with so many results that are named after the node, of unknown types.
+    pub fn results(mut self, count: usize) -> Self {
+        self.results = count;
         self
     }
 
