@@ -42,7 +42,7 @@ impl fmt::Display for Dim {
 }
 
 /// A shape of known rank.
-pub type Shape = smallvec::SmallVec<[Dim; 4]>;
+pub type Shape = ecow::EcoVec<Dim>;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_type_comes_back() {
-        let shape = Shape::from_vec(vec![Dim::Known(3), Dim::Symbol("N".into()), Dim::Unknown]);
+        let shape = Shape::from([Dim::Known(3), Dim::Symbol("N".into()), Dim::Unknown]);
         let tensor = Type::Tensor { dtype: Some(DType::BF16), shape: Some(shape.clone()) };
         for ty in [
             tensor.clone(),

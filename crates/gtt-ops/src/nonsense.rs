@@ -240,7 +240,7 @@ fn probe(op: &Op) -> Call<'_> {
 /// The type with some dims made unknown.
 fn loose(random: &mut Random, ty: Type) -> Type {
     let Type::Tensor { dtype, shape: Some(mut shape) } = ty else { return ty };
-    for dim in &mut shape {
+    for dim in shape.make_mut() {
         if random.below(3) == 0 {
             *dim = Dim::Unknown;
         }

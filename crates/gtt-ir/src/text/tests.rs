@@ -157,7 +157,7 @@ fn attribute_kinds_stay_apart() {
         ("floats", Attr::Floats(vec![1.0, f32::INFINITY])),
         ("dtype", Attr::DType(DType::String)),
         ("rank unknown", Attr::Shape(None)),
-        ("symbol", Attr::Shape(Some(Shape::from_vec(vec![Dim::Symbol("3d".into()), Dim::Symbol("..".into())])))),
+        ("symbol", Attr::Shape(Some(Shape::from([Dim::Symbol("3d".into()), Dim::Symbol("..".into())])))),
     ];
     for dialect in [Dialect::Onnx, Dialect::Tf] {
         let mut model = Model::new(dialect);

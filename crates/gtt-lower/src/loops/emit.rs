@@ -81,7 +81,7 @@ impl Walk<'_, '_> {
         let value = self.builder.natural(content);
         let (from, to, axis) = (self.builder.i64s(&[-1]), self.builder.i64s(&[i64::MAX]), self.builder.i64s(&[0]));
         let shape = held.shape.map(|mut shape| {
-            shape[0] = count.map_or(Dim::Unknown, |count| Dim::Known(count.min(1)));
+            shape.make_mut()[0] = count.map_or(Dim::Unknown, |count| Dim::Known(count.min(1)));
             shape
         });
         let value =
@@ -105,7 +105,7 @@ impl Walk<'_, '_> {
                     return decline("elements of different types");
                 }
                 let shape = joined(a.shape.as_ref(), b.shape.as_ref()).map(|mut shape| {
-                    shape[0] = Dim::Unknown;
+                    shape.make_mut()[0] = Dim::Unknown;
                     shape
                 });
                 let parts = [self.builder.natural(before), self.builder.natural(content)];
@@ -150,7 +150,7 @@ impl Walk<'_, '_> {
         let axis = Attrs::new().with("axis", Attr::Int(0));
         let pads = self.builder.one("Concat", &parts, axis, vector(2 * shape.len() as u64));
         let mut shape = shape;
-        shape[0] = match self.builder.held(size).elems.as_deref() {
+        shape.make_mut()[0] = match self.builder.held(size).elems.as_deref() {
             Some([elem]) => elem.to_dim(),
             _ => Dim::Unknown,
         };

@@ -240,7 +240,7 @@ pub(crate) fn concat(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let mut result: Shape = [Dim::Unknown].into_iter().collect();
     result.extend(shape[2..].iter().cloned());
     if let (Some(count), Some(each)) = (shape[0].known(), shape[1].known()) {
-        result[0] = count.checked_mul(each).map_or(Dim::Unknown, Dim::Known);
+        result.make_mut()[0] = count.checked_mul(each).map_or(Dim::Unknown, Dim::Known);
     }
     only(builder.natural_result(value, held.dtype, Some(result)))
 }

@@ -138,7 +138,7 @@ pub(crate) fn top_k(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         _ => Elem::Unknown,
     };
     let shape = held.shape.clone().map(|mut shape| {
-        if let Some(last) = shape.last_mut() {
+        if let Some(last) = shape.make_mut().last_mut() {
             *last = count.to_dim();
         }
         shape

@@ -65,7 +65,7 @@ fn joined(builder: &Builder<'_>, parts: &[Val], at: usize, rank: usize) -> Shape
         let own = builder.held(part).shape.as_ref().filter(|own| own.len() == rank);
         let extent = own.and_then(|own| own[at].known());
         sum = sum.zip(extent).and_then(|(sum, extent)| sum.checked_add(extent));
-        for (dim, own) in shape.iter_mut().zip(own.into_iter().flatten()) {
+        for (dim, own) in shape.make_mut().iter_mut().zip(own.into_iter().flatten()) {
             if dim.known().is_none()
                 && *own != Dim::Unknown
                 && !(matches!(dim, Dim::Symbol(_)) && own.known().is_none())
@@ -74,7 +74,7 @@ fn joined(builder: &Builder<'_>, parts: &[Val], at: usize, rank: usize) -> Shape
             }
         }
     }
-    shape[at] = sum.map_or(Dim::Unknown, Dim::Known);
+    shape.make_mut()[at] = sum.map_or(Dim::Unknown, Dim::Known);
     shape
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn pack(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
         if other.len() != shape.len() {
             return decline("operands of different rank");
         }
-        for (dim, other) in shape.iter_mut().zip(other) {
+        for (dim, other) in shape.make_mut().iter_mut().zip(other) {
             if *dim == Dim::Unknown || dim.known().is_none() && other.known().is_some() {
                 *dim = other.clone();
             }
@@ -158,7 +158,7 @@ fn cut(builder: &mut Builder<'_>, value: ValueId, at: usize, extents: &[i64]) ->
         .map(|&extent| {
             let shape = ty.shape().map(|shape| {
                 let mut shape = shape.clone();
-                shape[at] = Elem::Known(extent).to_dim();
+                shape.make_mut()[at] = Elem::Known(extent).to_dim();
                 shape
             });
             gtt_ir::Type::Tensor { dtype: ty.dtype(), shape }
@@ -214,7 +214,7 @@ fn parts(builder: &mut Builder<'_>, x: Val, at: usize, sizes: &[i64]) -> Results
     }
     let hold = |(value, &size): (ValueId, &i64)| {
         let shape = held.shape.clone().map(|mut shape| {
-            shape[at] = Elem::Known(size).to_dim();
+            shape.make_mut()[at] = Elem::Known(size).to_dim();
             shape
         });
         Some(builder.hold(form, value, held.dtype, shape))
@@ -323,7 +323,7 @@ fn mirrored_with_edge(builder: &mut Builder<'_>, x: Val, pairs: &[[i64; 2]]) -> 
         };
         let places: Vec<i64> = (-before..extent + after).map(inside).collect();
         value = take(builder, value, &places, axis_in(form, at, shape.len()));
-        result[at] = Dim::Known(places.len() as u64);
+        result.make_mut()[at] = Dim::Known(places.len() as u64);
     }
     only(builder.hold(form, value, held.dtype, Some(result)))
 }
@@ -333,7 +333,7 @@ pub(crate) fn take(builder: &mut Builder<'_>, value: ValueId, places: &[i64], at
     let ty = builder.ty(value);
     let shape = ty.shape().map(|shape| {
         let mut shape = shape.clone();
-        shape[at] = Dim::Known(places.len() as u64);
+        shape.make_mut()[at] = Dim::Known(places.len() as u64);
         shape
     });
     let places = builder.i64s(places);

@@ -57,7 +57,7 @@ pub(super) fn operand(builder: &mut Builder<'_>, val: Val, flip: bool) -> Result
         return decline("a transposed operand of unknown rank");
     };
     let rank = dims.len();
-    dims.swap(rank - 1, rank - 2);
+    dims.make_mut().swap(rank - 1, rank - 2);
     let mut order: Vec<usize> = (0..rank).collect();
     order.swap(rank - 1, rank - 2);
     Ok((builder.reordered(val, &order, None, "transposed"), shape))

@@ -184,7 +184,7 @@ pub(crate) fn lstm(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     let mut results =
         builder.node("Loop", &[Some(trips), None, Some(initial_cs), Some(initial_h)], attrs, &types).split_off(2);
     if !whole {
-        stacked[0] = shape[0].clone();
+        stacked.make_mut()[0] = shape[0].clone();
         let pads = missing(builder, x, trips);
         for (slot, value) in results.iter_mut().enumerate() {
             if call.needed.get(slot) == Some(&true) {

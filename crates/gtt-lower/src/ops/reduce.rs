@@ -108,7 +108,7 @@ fn integer_product(builder: &mut Builder<'_>, x: Val, axes: &[usize], keep: bool
     };
     let mut value = builder.natural(x);
     for (&at, extent) in axes.iter().zip(extents) {
-        shape[at] = Dim::Known(1);
+        shape.make_mut()[at] = Dim::Known(1);
         let ty = declared(held.dtype, Some(&shape));
         if extent > 1 {
             let parts = builder.i64s(&vec![1; extent as usize]);

@@ -195,7 +195,7 @@ pub(crate) fn partition(builder: &mut Builder<'_>, call: &Call<'_>) -> Results {
     }
     let (value, own) = (builder.natural(x), builder.wide(numbers)?);
     let shape = held.shape.map(|mut shape| {
-        if let Some(first) = shape.first_mut() {
+        if let Some(first) = shape.make_mut().first_mut() {
             *first = Dim::Unknown;
         }
         shape

@@ -134,7 +134,7 @@ fn result_shape(own: Option<&Shape>, elems: &Elems) -> Shape {
         && after > 0
         && before % after == 0
     {
-        shape[*open] = match symbols.as_slice() {
+        shape.make_mut()[*open] = match symbols.as_slice() {
             [] => Dim::Known(before / after),
             [only] if before == after => only.clone(),
             _ => Dim::Unknown,

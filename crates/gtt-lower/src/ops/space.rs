@@ -19,8 +19,8 @@ pub(crate) fn depth_to_space(builder: &mut Builder<'_>, call: &Call<'_>) -> Resu
     let (data, mut dims) = data(builder, x, format, 4)?;
     let block_extent = block as u64;
     let square = block_extent.checked_mul(block_extent);
-    dims[1] = dims[1].known().zip(square).map_or(Dim::Unknown, |(depth, square)| Dim::Known(depth / square));
-    for dim in &mut dims[2..] {
+    dims.make_mut()[1] = dims[1].known().zip(square).map_or(Dim::Unknown, |(depth, square)| Dim::Known(depth / square));
+    for dim in &mut dims.make_mut()[2..] {
         *dim = dim.known().and_then(|extent| extent.checked_mul(block_extent)).map_or(Dim::Unknown, Dim::Known);
     }
     let attrs = Attrs::new().with("blocksize", Attr::Int(block)).with("mode", Attr::Str("DCR".into()));
@@ -38,8 +38,8 @@ pub(crate) fn space_to_depth(builder: &mut Builder<'_>, call: &Call<'_>) -> Resu
     let (data, mut dims) = data(builder, x, format, 4)?;
     let block_extent = block as u64;
     let depth = block_extent.checked_mul(block_extent).and_then(|square| dims[1].known()?.checked_mul(square));
-    dims[1] = depth.map_or(Dim::Unknown, Dim::Known);
-    for dim in &mut dims[2..] {
+    dims.make_mut()[1] = depth.map_or(Dim::Unknown, Dim::Known);
+    for dim in &mut dims.make_mut()[2..] {
         *dim = dim.known().map_or(Dim::Unknown, |extent| Dim::Known(extent / block_extent));
     }
     let value = builder.same("SpaceToDepth", &[data], Attrs::new().with("blocksize", Attr::Int(block)));

@@ -120,11 +120,11 @@ pub(super) fn concat(symbols: &mut Symbols, shapes: &[Option<&Shape>], at: i64) 
             return Err(format!("operands of ranks {rank} and {} do not join", shape.len()));
         }
         for (other, dim) in shape.iter().enumerate().filter(|(other, _)| *other != at) {
-            joined[other] = same_dim(&joined[other], dim)?;
+            joined.make_mut()[other] = same_dim(&joined[other], dim)?;
         }
         total = total.and_then(|total| total.add(&symbols.expr(&shape[at])?));
     }
-    joined[at] = symbols.dim(total);
+    joined.make_mut()[at] = symbols.dim(total);
     Ok(Some(joined))
 }
 
@@ -172,7 +172,7 @@ pub(super) fn reshape(
         let rest = count(symbols, &right)?;
         if rest.as_number() == Some(0) { None } else { all.exact_div(&rest) }
     });
-    reshaped[open] = symbols.dim(quotient);
+    reshaped.make_mut()[open] = symbols.dim(quotient);
     Ok(reshaped)
 }
 

@@ -108,7 +108,7 @@ pub(super) fn infer(context: &mut Context<'_>, name: &str) -> Inferred<Option<Fa
                 (Some(axis), Some(shape)) => {
                     let mut shape = shape.clone();
                     let axis = shapes::axis(axis, shape.len())?;
-                    shape[axis] = Dim::Unknown;
+                    shape.make_mut()[axis] = Dim::Unknown;
                     Some(shape)
                 }
                 _ => None,
@@ -150,7 +150,7 @@ pub(super) fn infer(context: &mut Context<'_>, name: &str) -> Inferred<Option<Fa
                 for (index, axis) in axes.iter().enumerate() {
                     let axis = shapes::axis(*axis, shape.len())?;
                     let extent = target.as_ref().and_then(|target| target.get(index)?.clone());
-                    shape[axis] = context.symbols.dim(extent);
+                    shape.make_mut()[axis] = context.symbols.dim(extent);
                 }
                 Ok(shape)
             })?
@@ -208,7 +208,7 @@ fn split(context: &mut Context<'_>) -> Inferred<Facts> {
     let mut facts = Facts::with_capacity(count);
     for part in 0..count {
         let mut shape = shape.clone();
-        shape[axis] = match (&given, &shape[axis]) {
+        shape.make_mut()[axis] = match (&given, &shape[axis]) {
             (Some(sizes), _) => {
                 sizes.get(part).and_then(|&size| u64::try_from(size).ok()).map_or(Dim::Unknown, Dim::Known)
             }
@@ -267,7 +267,7 @@ fn slice(context: &mut Context<'_>) -> Inferred<Facts> {
             None => None,
         };
         let (begin, end) = (bound(&starts), bound(&ends));
-        sliced[axis] = shapes::sliced(context.symbols, &shape[axis], Some(&begin), Some(&end), step)?;
+        sliced.make_mut()[axis] = shapes::sliced(context.symbols, &shape[axis], Some(&begin), Some(&end), step)?;
     }
     Context::one(dtype, Some(sliced))
 }

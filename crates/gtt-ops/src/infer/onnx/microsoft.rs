@@ -22,7 +22,7 @@ pub(in super::super) fn microsoft(context: &mut Context<'_>) -> Inferred<Facts> 
                 let mut shape = context.shape(slot)?.clone();
                 if context.int_attr(name, 0) != 0 && shape.len() >= 2 {
                     let last = shape.len() - 1;
-                    shape.swap(last - 1, last);
+                    shape.make_mut().swap(last - 1, last);
                 }
                 Some(shape)
             };

@@ -285,7 +285,7 @@ fn top_k(context: &mut Context<'_>) -> Inferred<Facts> {
         Some(shape) => {
             let mut shape = shape.clone();
             let axis = shapes::axis(context.int_attr("axis", -1), shape.len())?;
-            shape[axis] = if context.opset < 10 {
+            shape.make_mut()[axis] = if context.opset < 10 {
                 u64::try_from(context.int_attr("k", -1)).map_or(Dim::Unknown, Dim::Known)
             } else {
                 let k = context.items(1).and_then(|items| items.into_iter().next().flatten());
@@ -305,7 +305,7 @@ fn unique(context: &mut Context<'_>) -> Inferred<Facts> {
         (Some(axis), Some(shape)) => {
             let mut shape = shape.clone();
             let axis = shapes::axis(axis, shape.len())?;
-            shape[axis] = Dim::Unknown;
+            shape.make_mut()[axis] = Dim::Unknown;
             Some(shape)
         }
         (Some(_), None) => None,

@@ -197,13 +197,13 @@ fn resize(context: &mut Context<'_>, name: &str) -> Inferred<Facts> {
         |slot: usize| context.has(slot) && context.shape(slot).is_none_or(|shape| shape.as_slice() != [Dim::Known(0)]);
     let mut shape = input.clone();
     for &axis in &axes {
-        shape[axis] = Dim::Unknown;
+        shape.make_mut()[axis] = Dim::Unknown;
     }
     if sizes_slot != usize::MAX && is_given(sizes_slot) {
         let stretches = context.str_attr("keep_aspect_ratio_policy", "stretch") == "stretch";
         if let (Some(sizes), true) = (context.items(sizes_slot), stretches) {
             for (&axis, size) in axes.iter().zip(sizes) {
-                shape[axis] = context.symbols.dim(size);
+                shape.make_mut()[axis] = context.symbols.dim(size);
             }
         }
         return Context::one(dtype, Some(shape));
@@ -219,7 +219,7 @@ fn resize(context: &mut Context<'_>, name: &str) -> Inferred<Facts> {
         && scales.len() == axes.len()
     {
         for (&axis, scale) in axes.iter().zip(scales) {
-            shape[axis] = scaled(context, &input[axis], scale);
+            shape.make_mut()[axis] = scaled(context, &input[axis], scale);
         }
     }
     Context::one(dtype, Some(shape))

@@ -56,7 +56,7 @@ pub(super) fn shapes_of(context: &mut Context<'_>, name: &str) -> Inferred<Optio
                     let extent = context.symbols.expr(&shape[axis]);
                     let part = extent.and_then(|extent| context.symbols.floor_div(&extent, count));
                     let mut shape = shape.clone();
-                    shape[axis] = context.symbols.dim(part);
+                    shape.make_mut()[axis] = context.symbols.dim(part);
                     Some(shape)
                 }
                 (Some(shape), None) => Some(shapes::unknown(shape.len())),
@@ -196,7 +196,7 @@ fn split_v(context: &mut Context<'_>) -> Inferred<Shapes> {
             None => None,
         };
         let mut shape = shape.clone();
-        shape[axis] = context.symbols.dim(size);
+        shape.make_mut()[axis] = context.symbols.dim(size);
         parts.push(Some(shape));
     }
     Ok(parts)

@@ -273,7 +273,7 @@ fn shapes_of(context: &mut Context<'_>, name: &str) -> Inferred<Shapes> {
             };
             let shape = context.shape(0).and_then(|shape| {
                 let mut shape = shape.clone();
-                *shape.last_mut()? = count;
+                *shape.make_mut().last_mut()? = count;
                 Some(shape)
             });
             Ok(vec![shape.clone(), shape])
@@ -347,7 +347,7 @@ fn matmul(context: &Context<'_>, flag_a: &str, flag_b: &str) -> Inferred<Option<
         let mut shape = context.shape(slot)?.clone();
         let rank = shape.len();
         if rank >= 2 && context.bool_attr(flag, false) {
-            shape.swap(rank - 1, rank - 2);
+            shape.make_mut().swap(rank - 1, rank - 2);
         }
         Some(shape)
     };

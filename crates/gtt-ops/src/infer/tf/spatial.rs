@@ -96,13 +96,13 @@ fn conv(context: &mut Context<'_>, spatial: usize, depthwise: bool) -> Inferred<
         return Err("strides or dilations do not fit".to_owned());
     }
     let mut shape = shapes::unknown(rank);
-    shape[0] = context.dim(0, 0);
-    shape[channel] = context.dim(1, spatial + 1);
+    shape.make_mut()[0] = context.dim(0, 0);
+    shape.make_mut()[channel] = context.dim(1, spatial + 1);
     if depthwise {
         let channels =
             context.symbols.expr(&context.dim(1, spatial)).or_else(|| context.symbols.expr(&context.dim(0, channel)));
         let all = channels.and_then(|channels| channels.mul(&context.symbols.expr(&context.dim(1, spatial + 1))?));
-        shape[channel] = context.symbols.dim(all);
+        shape.make_mut()[channel] = context.symbols.dim(all);
     }
     for axis in 0..spatial {
         let at = first + axis;
@@ -110,7 +110,7 @@ fn conv(context: &mut Context<'_>, spatial: usize, depthwise: bool) -> Inferred<
         let window =
             Window { kernel: context.dim(1, axis), stride: strides[at], dilation: dilations[at], pad, ceil: false };
         let input = context.dim(0, at);
-        shape[at] = shapes::windows(context.symbols, &input, &window)?;
+        shape.make_mut()[at] = shapes::windows(context.symbols, &input, &window)?;
     }
     Ok(Some(shape))
 }
@@ -160,14 +160,14 @@ fn depth_space(context: &mut Context<'_>, to_space: bool) -> Inferred<Option<Sha
         return Err("the block size is not positive".to_owned());
     }
     let mut shape = shapes::unknown(4);
-    shape[0] = context.dim(0, 0);
+    shape.make_mut()[0] = context.dim(0, 0);
     for axis in [first, first + 1, channel] {
         let by = if axis == channel { block * block } else { block };
         let grows = (axis == channel) != to_space;
         let extent = context.symbols.expr(&context.dim(0, axis));
         let extent =
             extent.and_then(|extent| if grows { extent.times(by) } else { context.symbols.floor_div(&extent, by) });
-        shape[axis] = context.symbols.dim(extent);
+        shape.make_mut()[axis] = context.symbols.dim(extent);
     }
     Ok(Some(shape))
 }
@@ -186,7 +186,7 @@ fn batch_space(context: &mut Context<'_>, to_space: bool) -> Inferred<Option<Sha
     let batch = context.symbols.expr(&input[0]);
     let batch =
         batch.and_then(|batch| if to_space { context.symbols.floor_div(&batch, all) } else { batch.times(all) });
-    shape[0] = context.symbols.dim(batch);
+    shape.make_mut()[0] = context.symbols.dim(batch);
     for (axis, &block) in blocks.iter().enumerate() {
         let amount = amounts[2 * axis].checked_add(amounts[2 * axis + 1]);
         let extent = context.symbols.expr(&input[axis + 1]);
@@ -197,7 +197,7 @@ fn batch_space(context: &mut Context<'_>, to_space: bool) -> Inferred<Option<Sha
                 context.symbols.floor_div(&extent.plus(amount?)?, block)
             }
         });
-        shape[axis + 1] = context.symbols.dim(extent);
+        shape.make_mut()[axis + 1] = context.symbols.dim(extent);
     }
     Ok(Some(shape))
 }
