@@ -211,7 +211,7 @@ fn constant_after(editor: &mut gtt_ir::Editor<'_>, node: NodeId, name: String, t
         .attr("dtype", Attr::DType(tensor.dtype()))
         .attr("value", Attr::Tensor(tensor))
         .rank(rank);
-    spec.control = SmallVec::from_iter([Site::Node(node)]);
+    spec.control = [Site::Node(node)].into();
     let constant = editor.add_node(spec);
     editor.result(constant, 0)
 }

@@ -209,7 +209,7 @@ impl Copying<'_> {
             let mut editor = cx.edit(copy);
             let input = editor.add_input(name, value.ty.clone());
             if let Some(info) = value.info {
-                editor.set_info(input, value.ty, info);
+                editor.set_info(input, value.ty, *info);
             }
             if let Def::Input { default: Some(default) } = value.def {
                 editor.set_default(input, *default);

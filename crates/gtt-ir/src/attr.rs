@@ -1,6 +1,7 @@
 //! Attributes of nodes, in the order of the file.
 
 use bytes::Bytes;
+use ecow::EcoVec;
 
 use crate::{DType, GraphId, Name, Shape, Tensor};
 
@@ -167,7 +168,7 @@ impl PartialEq for AttrEntry {
 /// The attributes of a node, in the order of the file. Look-up is linear: nodes have few attributes.
 #[derive(Clone, Debug, Default)]
 pub struct Attrs {
-    entries: Vec<AttrEntry>,
+    entries: EcoVec<AttrEntry>,
     /// Some attribute holds subgraphs, or did. Hardly any node has one, and sweeps over large graphs ask every node.
     nests: bool,
 }
@@ -186,7 +187,7 @@ impl Attrs {
 
     /// No attributes, with room for exactly so many.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { entries: Vec::with_capacity(capacity), nests: false }
+        Self { entries: EcoVec::with_capacity(capacity), nests: false }
     }
 
     /// The value of the attribute of this name.
@@ -198,7 +199,7 @@ impl Attrs {
     /// Sets an attribute in place, or appends it.
     pub fn set(&mut self, name: &str, value: Attr) {
         self.nests |= !value.graphs().is_empty();
-        match self.entries.iter_mut().find(|entry| entry.name == name) {
+        match self.entries.make_mut().iter_mut().find(|entry| entry.name == name) {
             Some(entry) => {
                 entry.value = value;
                 entry.encoded = None;
@@ -262,7 +263,7 @@ impl Attrs {
 impl FromIterator<(Name, Attr)> for Attrs {
     fn from_iter<I: IntoIterator<Item = (Name, Attr)>>(entries: I) -> Self {
         let entry = |(name, value)| AttrEntry { name, value, encoded: None };
-        let entries: Vec<AttrEntry> = entries.into_iter().map(entry).collect();
+        let entries: EcoVec<AttrEntry> = entries.into_iter().map(entry).collect();
         let nests = entries.iter().any(|entry| !entry.value.graphs().is_empty());
         Self { entries, nests }
     }

@@ -431,7 +431,7 @@ impl<'m> Editor<'m> {
     pub fn set_info(&mut self, value: ValueId, ty: Type, info: bytes::Bytes) {
         let value = &mut self.touch().values[value];
         value.ty = ty;
-        value.info = Some(info);
+        value.info = Some(Box::new(info));
     }
 
     /// Replaces the constant of a value: tensor, origin, place and attributes.
@@ -501,7 +501,7 @@ impl<'m> Editor<'m> {
                 let at = control.iter().position(|site| *site == Site::Const(old)).expect("a control use has its edge");
                 match site {
                     Some(site) => {
-                        control[at] = site;
+                        control.make_mut()[at] = site;
                         add_control_use(graph, site, node);
                     }
                     None => {
@@ -669,7 +669,7 @@ fn site_of(graph: &Graph, value: ValueId) -> Option<Site> {
 
 fn add_control_use(graph: &mut Graph, site: Site, node: NodeId) {
     match site {
-        Site::Node(source) => graph.nodes[source].control_uses.0.push(node),
+        Site::Node(source) => graph.nodes[source].control_uses.push(node),
         Site::Const(value) => graph.values[value].uses.push(Use::Control { node }),
     }
 }
@@ -677,7 +677,7 @@ fn add_control_use(graph: &mut Graph, site: Site, node: NodeId) {
 fn remove_control_use(graph: &mut Graph, site: Site, node: NodeId) {
     match site {
         Site::Node(source) => {
-            graph.nodes[source].control_uses.0.remove(node);
+            graph.nodes[source].control_uses.remove(node);
         }
         Site::Const(value) => {
             graph.values[value].uses.remove(Use::Control { node });

@@ -262,6 +262,9 @@ pub enum Site {
     Const(ValueId),
 }
 
+/// Control inputs: a list that is shared when cloned.
+pub type Sites = ecow::EcoVec<Site>;
+
 /// A node.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -272,7 +275,7 @@ pub struct Node {
     /// Results by slot. ONNX: all of the node's; `None` is an omitted result. TensorFlow: only as far as something refers to.
     pub outputs: SmallVec<[Option<ValueId>; 1]>,
     /// TensorFlow control inputs: these run first.
-    pub control: SmallVec<[Site; 0]>,
+    pub control: Sites,
     /// Nodes that have this node as control input (one entry for each edge).
     pub control_uses: ControlUses,
     /// Attributes.
@@ -342,7 +345,7 @@ pub struct Value {
     pub ty: Type,
     /// The encoded ONNX `ValueInfoProto` that `ty` was read from, written back while `ty` stays. An input keeps it for what it says
     /// beside the type.
-    pub info: Option<Bytes>,
+    pub info: Option<Box<Bytes>>,
     /// Where it comes from.
     pub def: Def,
     pub(crate) uses: UseList<Use, 2>,

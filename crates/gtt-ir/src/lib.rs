@@ -52,8 +52,8 @@ pub use dtype::DType;
 pub use edit::{Editor, NodeSpec};
 pub use error::{Error, ErrorKind, Place};
 pub use graph::{
-    ConstMeta, ConstOrigin, Constant, Def, Dialect, Envelope, Function, Graph, Model, Node, NodeMeta, Port, Site, Use,
-    Value,
+    ConstMeta, ConstOrigin, Constant, Def, Dialect, Envelope, Function, Graph, Model, Node, NodeMeta, Port, Site,
+    Sites, Use, Value,
 };
 pub use id::{Arena, GraphId, Id, NodeId, ValueId};
 pub use op::{Domain, Op};

@@ -1,30 +1,63 @@
 //! Op identity: a normalised domain and a name.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::Name;
 
-/// An op domain. ONNX's `ai.onnx` is normalised to the empty string; TensorFlow ops live in [`Domain::TF`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Domain(Name);
+/// An op domain. ONNX's `ai.onnx` is normalised to the empty string; TensorFlow ops live in [`Domain::TF`]. Ordered by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Domain(Known);
+
+/// Nearly every op is of a domain that is compared without looking at its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Known {
+    Onnx,
+    Tf,
+    OnnxMl,
+    Other(Arc<str>),
+}
 
 impl Domain {
     /// ONNX's default domain, written `""`.
-    pub const ONNX: Domain = Domain(Name::new_static(""));
+    pub const ONNX: Domain = Domain(Known::Onnx);
     /// TensorFlow's ops.
-    pub const TF: Domain = Domain(Name::new_static("tf"));
+    pub const TF: Domain = Domain(Known::Tf);
     /// ONNX's classical machine-learning domain.
-    pub const ONNX_ML: Domain = Domain(Name::new_static("ai.onnx.ml"));
+    pub const ONNX_ML: Domain = Domain(Known::OnnxMl);
 
     /// An ONNX domain; `ai.onnx` and the empty string are the same.
     pub fn onnx(name: &str) -> Self {
-        if name == "ai.onnx" { Self::ONNX } else { Self(Name::new(name)) }
+        match name {
+            "" | "ai.onnx" => Self::ONNX,
+            "tf" => Self::TF,
+            "ai.onnx.ml" => Self::ONNX_ML,
+            other => Self(Known::Other(other.into())),
+        }
     }
 
     /// The normalised name.
     #[inline]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Known::Onnx => "",
+            Known::Tf => "tf",
+            Known::OnnxMl => "ai.onnx.ml",
+            Known::Other(name) => name,
+        }
+    }
+}
+
+impl Ord for Domain {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for Domain {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -71,7 +104,7 @@ impl fmt::Display for Op {
         if self.domain == Domain::ONNX || self.domain == Domain::TF {
             f.write_str(&self.name)
         } else {
-            write!(f, "{}::{}", self.domain.0, self.name)
+            write!(f, "{}::{}", self.domain.as_str(), self.name)
         }
     }
 }

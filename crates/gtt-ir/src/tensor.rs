@@ -22,9 +22,12 @@ mod equal;
 /// Extents of a constant.
 type Extents = SmallVec<[usize; 4]>;
 
-/// A constant tensor. Cloning is cheap. Equality is by content, whatever the encoding.
+/// A constant tensor: shared, cloning it is cheap. Equality is by content, whatever the encoding.
 #[derive(Clone)]
-pub struct Tensor {
+pub struct Tensor(Arc<Held>);
+
+#[derive(Clone)]
+struct Held {
     dtype: DType,
     shape: Extents,
     data: Data,
@@ -99,13 +102,17 @@ elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 => I16, i3
           f16 => F16, bf16 => BF16, f32 => F32, f64 => F64);
 
 impl Tensor {
+    fn held(dtype: DType, shape: Extents, data: Data, encoded: Option<Encoded>) -> Self {
+        Self(Arc::new(Held { dtype, shape, data, encoded }))
+    }
+
     /// A tensor over packed little-endian bytes; shares them.
     pub fn from_bytes(dtype: DType, shape: &[usize], bytes: Bytes) -> Result<Self, TensorError> {
         let expected = packed_len(dtype, shape)?;
         if expected != bytes.len() {
             return Err(TensorError::Length { dtype, shape: shape.to_vec(), expected, found: bytes.len() });
         }
-        Ok(Self { dtype, shape: shape.into(), data: Data::Packed(bytes), encoded: None })
+        Ok(Self::held(dtype, shape.into(), Data::Packed(bytes), None))
     }
 
     /// A tensor of equal elements; `element` is one packed element. Types under 8 bit have no splat form.
@@ -115,7 +122,7 @@ impl Tensor {
             let expected = dtype.bits().div_ceil(8);
             return Err(TensorError::Length { dtype, shape: shape.to_vec(), expected, found: element.len() });
         }
-        Ok(Self { dtype, shape: shape.into(), data: Data::Splat(element), encoded: None })
+        Ok(Self::held(dtype, shape.into(), Data::Splat(element), None))
     }
 
     /// A tensor whose bytes are made whenever they are read; see [`Recipe`]. Types under 8 bit have no such form.
@@ -124,7 +131,7 @@ impl Tensor {
         if dtype.bits() < 8 {
             return Err(TensorError::NoSize(dtype));
         }
-        Ok(Self { dtype, shape: shape.into(), data: Data::Made(recipe), encoded: None })
+        Ok(Self::held(dtype, shape.into(), Data::Made(recipe), None))
     }
 
     /// A tensor of strings, one a element.
@@ -134,12 +141,12 @@ impl Tensor {
             let found = strings.len();
             return Err(TensorError::Length { dtype: DType::String, shape: shape.to_vec(), expected, found });
         }
-        Ok(Self { dtype: DType::String, shape: shape.into(), data: Data::Strings(strings.into()), encoded: None })
+        Ok(Self::held(DType::String, shape.into(), Data::Strings(strings.into()), None))
     }
 
     /// A constant whose elements cannot be read (sparse, resource, variant): only its encoded message is kept.
     pub fn opaque(dtype: DType, shape: &[usize], encoded: Encoded) -> Self {
-        Self { dtype, shape: shape.into(), data: Data::Opaque, encoded: Some(encoded) }
+        Self::held(dtype, shape.into(), Data::Opaque, Some(encoded))
     }
 
     /// A tensor of the elements of a vector; no copy. Fails when `shape` asks for another count.
@@ -159,44 +166,39 @@ impl Tensor {
     /// A rank-0 tensor.
     pub fn scalar<T: Element>(element: T) -> Self {
         let bytes = Bytes::copy_from_slice(bytemuck::bytes_of(&element));
-        Self { dtype: T::DTYPE, shape: Extents::new(), data: Data::Packed(bytes), encoded: None }
+        Self::held(T::DTYPE, Extents::new(), Data::Packed(bytes), None)
     }
 
     /// A rank-1 tensor.
     pub fn vector<T: Element>(elements: &[T]) -> Self {
         let bytes = Bytes::copy_from_slice(bytemuck::cast_slice(elements));
-        Self {
-            dtype: T::DTYPE,
-            shape: SmallVec::from_slice(&[elements.len()]),
-            data: Data::Packed(bytes),
-            encoded: None,
-        }
+        Self::held(T::DTYPE, SmallVec::from_slice(&[elements.len()]), Data::Packed(bytes), None)
     }
 
     /// The same tensor, remembering the message it was read from.
     pub fn with_encoded(mut self, encoding: Encoding, bytes: Bytes) -> Self {
-        self.encoded = Some(Encoded { encoding, bytes });
+        Arc::make_mut(&mut self.0).encoded = Some(Encoded { encoding, bytes });
         self
     }
 
     /// Element type.
     pub fn dtype(&self) -> DType {
-        self.dtype
+        self.0.dtype
     }
 
     /// Extents.
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.0.shape
     }
 
     /// Number of dimensions.
     pub fn rank(&self) -> usize {
-        self.shape.len()
+        self.0.shape.len()
     }
 
     /// Number of elements. For an opaque constant, whose shape nothing vouches for, at most `usize::MAX`.
     pub fn len(&self) -> usize {
-        count(&self.shape).unwrap_or(usize::MAX)
+        count(&self.0.shape).unwrap_or(usize::MAX)
     }
 
     /// No elements.
@@ -206,33 +208,33 @@ impl Tensor {
 
     /// Element type and shape as a type.
     pub fn ty(&self) -> Type {
-        Type::fixed(self.dtype, &self.shape)
+        Type::fixed(self.0.dtype, &self.0.shape)
     }
 
     /// The message it was read from.
     pub fn encoded(&self) -> Option<&Encoded> {
-        self.encoded.as_ref()
+        self.0.encoded.as_ref()
     }
 
     /// False for sparse, resource and variant constants.
     pub fn is_readable(&self) -> bool {
-        !matches!(self.data, Data::Opaque)
+        !matches!(self.0.data, Data::Opaque)
     }
 
     /// Size of the packed elements in bytes; strings count their lengths; opaque constants their message.
     pub fn byte_len(&self) -> usize {
-        match &self.data {
+        match &self.0.data {
             Data::Packed(bytes) => bytes.len(),
             Data::Splat(element) => element.len().saturating_mul(self.len()),
-            Data::Made(_) => (self.dtype.bits() / 8).saturating_mul(self.len()),
+            Data::Made(_) => (self.0.dtype.bits() / 8).saturating_mul(self.len()),
             Data::Strings(strings) => strings.iter().map(Bytes::len).sum(),
-            Data::Opaque => self.encoded.as_ref().map_or(0, |encoded| encoded.bytes.len()),
+            Data::Opaque => self.0.encoded.as_ref().map_or(0, |encoded| encoded.bytes.len()),
         }
     }
 
     /// Size as it is held: one element for a splat.
     pub fn stored_len(&self) -> usize {
-        match &self.data {
+        match &self.0.data {
             Data::Splat(element) => element.len(),
             _ => self.byte_len(),
         }
@@ -241,7 +243,7 @@ impl Tensor {
     /// The packed little-endian bytes: shared, but a splat is written out and a recipe followed. `None` for strings and opaque
     /// constants.
     pub fn bytes(&self) -> Option<Bytes> {
-        match &self.data {
+        match &self.0.data {
             Data::Packed(bytes) => Some(bytes.clone()),
             Data::Splat(element) => Some(element.repeat(self.len()).into()),
             Data::Made(recipe) => {
@@ -255,7 +257,7 @@ impl Tensor {
 
     /// The packed little-endian bytes, where they lie somewhere.
     pub fn stored(&self) -> Option<&Bytes> {
-        match &self.data {
+        match &self.0.data {
             Data::Packed(bytes) => Some(bytes),
             _ => None,
         }
@@ -263,7 +265,7 @@ impl Tensor {
 
     /// How the bytes are made, if they are.
     pub fn recipe(&self) -> Option<&Arc<dyn Recipe>> {
-        match &self.data {
+        match &self.0.data {
             Data::Made(recipe) => Some(recipe),
             _ => None,
         }
@@ -274,13 +276,13 @@ impl Tensor {
         if at.checked_add(out.len())? > self.byte_len() {
             return None;
         }
-        match &self.data {
+        match &self.0.data {
             Data::Packed(bytes) => out.copy_from_slice(&bytes[at..at + out.len()]),
             Data::Splat(element) => {
                 let pattern = element.iter().cycle().skip(at % element.len());
                 out.iter_mut().zip(pattern).for_each(|(out, byte)| *out = *byte);
             }
-            Data::Made(recipe) => make_any(&**recipe, self.dtype.bits() / 8, at, out),
+            Data::Made(recipe) => make_any(&**recipe, self.0.dtype.bits() / 8, at, out),
             Data::Strings(_) | Data::Opaque => return None,
         }
         Some(())
@@ -288,7 +290,7 @@ impl Tensor {
 
     /// The one element that all elements equal, if the tensor is held that way.
     pub fn as_splat(&self) -> Option<&Bytes> {
-        match &self.data {
+        match &self.0.data {
             Data::Splat(element) => Some(element),
             _ => None,
         }
@@ -296,7 +298,7 @@ impl Tensor {
 
     /// The elements of a string tensor.
     pub fn strings(&self) -> Option<&[Bytes]> {
-        match &self.data {
+        match &self.0.data {
             Data::Strings(strings) => Some(strings),
             _ => None,
         }
@@ -304,10 +306,10 @@ impl Tensor {
 
     /// The elements, copied out. `None` when the element type is another one.
     pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
-        if T::DTYPE != self.dtype {
+        if T::DTYPE != self.0.dtype {
             return None;
         }
-        match &self.data {
+        match &self.0.data {
             Data::Packed(bytes) => Some(bytemuck::pod_collect_to_vec(bytes)),
             Data::Splat(element) => Some(vec![bytemuck::pod_read_unaligned(element); self.len()]),
             Data::Made(_) => Some(bytemuck::pod_collect_to_vec(&self.bytes()?)),
@@ -321,7 +323,7 @@ impl Tensor {
         fn widen<T: Element + Into<i64>>(tensor: &Tensor) -> Option<Vec<i64>> {
             Some(tensor.to_vec::<T>()?.into_iter().map(Into::into).collect())
         }
-        match self.dtype {
+        match self.0.dtype {
             DType::I64 => self.to_vec(),
             DType::I32 => widen::<i32>(self),
             DType::I16 => widen::<i16>(self),
@@ -340,7 +342,7 @@ impl Tensor {
         fn widen<T: Element>(tensor: &Tensor, convert: impl Fn(T) -> f64) -> Option<Vec<f64>> {
             Some(tensor.to_vec::<T>()?.into_iter().map(convert).collect())
         }
-        match self.dtype {
+        match self.0.dtype {
             DType::F64 => self.to_vec(),
             DType::F32 => widen::<f32>(self, f64::from),
             DType::F16 => widen::<f16>(self, f64::from),
@@ -366,13 +368,13 @@ impl Tensor {
         if count(shape).ok()? != self.len() || !self.is_readable() {
             return None;
         }
-        Some(Self { dtype: self.dtype, shape: shape.into(), data: self.data.clone(), encoded: None })
+        Some(Self::held(self.0.dtype, shape.into(), self.0.data.clone(), None))
     }
 }
 
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", self.dtype, self.shape.as_slice())
+        write!(f, "{}{:?}", self.0.dtype, self.0.shape.as_slice())
     }
 }
 

@@ -165,13 +165,28 @@ impl<T: Entry, const N: usize> UseList<T, N> {
 
 /// Nodes that have a node as control input, one entry for each edge. Reads like a slice.
 #[derive(Clone, Debug, Default)]
-pub struct ControlUses(pub(crate) UseList<NodeId, 0>);
+pub struct ControlUses(Option<Box<UseList<NodeId, 0>>>);
+
+impl ControlUses {
+    pub(crate) fn push(&mut self, node: NodeId) {
+        self.0.get_or_insert_default().push(node);
+    }
+
+    pub(crate) fn remove(&mut self, node: NodeId) -> bool {
+        let Some(list) = &mut self.0 else { return false };
+        let removed = list.remove(node);
+        if list.as_slice().is_empty() {
+            self.0 = None;
+        }
+        removed
+    }
+}
 
 impl Deref for ControlUses {
     type Target = [NodeId];
 
     fn deref(&self) -> &[NodeId] {
-        self.0.as_slice()
+        self.0.as_deref().map_or(&[], UseList::as_slice)
     }
 }
 

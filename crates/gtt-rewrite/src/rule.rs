@@ -78,7 +78,7 @@ impl<'a> RuleContext<'a> {
 
     /// Somebody may feed the value from outside (TensorFlow), whatever defines it: its definition says nothing then.
     pub fn is_fed(&self, value: ValueId) -> bool {
-        is_fed(self.graph(), value)
+        self.dialect() == Dialect::Tf && is_fed(self.graph(), value)
     }
 
     /// The node that computes a value, if the value is its first result and is not fed from outside. In the body of an ONNX function
@@ -158,7 +158,9 @@ pub fn constant_tensor(model: &Model, graph: GraphId, value: ValueId) -> Option<
     loop {
         let within = model.graph(graph);
         match &within.value(value).def {
-            Def::Const(constant) if !is_fed(within, value) => return Some(&constant.tensor),
+            Def::Const(constant) if model.dialect == Dialect::Onnx || !is_fed(within, value) => {
+                return Some(&constant.tensor);
+            }
             Def::Capture { outer } => (graph, value) = (within.parent?, *outer),
             _ => return None,
         }

@@ -289,7 +289,7 @@ impl<'a, 'm> Splice<'a, 'm> {
             Some(_) => pattern.map_or(rank, |node| node.rank),
             None => self.rank_of(index, rank),
         };
-        let mut control: SmallVec<[Site; 0]> = SmallVec::new();
+        let mut control = gtt_ir::Sites::new();
         let carried = self.control.newcomers.contains(&index).then_some(&self.control.sites).into_iter().flatten();
         for &site in new.control.iter().chain(carried) {
             if !control.contains(&site) {

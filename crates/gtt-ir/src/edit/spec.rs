@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::{Attr, Attrs, Name, NodeMeta, Op, Site, Type, ValueId};
+use crate::{Attr, Attrs, Name, NodeMeta, Op, Sites, Type, ValueId};
 
 /// A node to be added.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct NodeSpec {
     /// TensorFlow: the node has so many results. Those that `outputs` does not have are named after the node, and of unknown types.
     pub results: usize,
     /// Control inputs.
-    pub control: SmallVec<[Site; 0]>,
+    pub control: Sites,
     /// Attributes.
     pub attrs: Attrs,
     /// Node name.
@@ -35,7 +35,7 @@ impl NodeSpec {
             inputs: SmallVec::new(),
             outputs: Vec::new(),
             results: 0,
-            control: SmallVec::new(),
+            control: Sites::new(),
             attrs: Attrs::new(),
             name: name.into(),
             rank: 0,

@@ -13,13 +13,13 @@ impl Tensor {
     /// element.
     pub fn content_hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
-        self.dtype.hash(&mut hasher);
-        self.shape.hash(&mut hasher);
-        match (&self.data, &self.encoded) {
+        self.0.dtype.hash(&mut hasher);
+        self.0.shape.hash(&mut hasher);
+        match (&self.0.data, &self.0.encoded) {
             (Data::Strings(strings), _) => strings.hash(&mut hasher),
             (Data::Opaque, Some(encoded)) => encoded.bytes.hash(&mut hasher),
             (Data::Splat(element), _) => hasher.write(element),
-            (Data::Packed(bytes), _) => hash_packed(self.dtype, bytes, &mut hasher),
+            (Data::Packed(bytes), _) => hash_packed(self.0.dtype, bytes, &mut hasher),
             (Data::Made(_), _) => self.hash_made(&mut hasher),
             (Data::Opaque, None) => {}
         }
@@ -29,8 +29,8 @@ impl Tensor {
     /// As [`hash_packed`] would hash the bytes, without having them all at once.
     fn hash_made(&self, hasher: &mut FxHasher) {
         let mut buffer = vec![0; PIECE.min(self.byte_len())];
-        if self.copy_to(0, &mut buffer).is_none() || equal_element(self.dtype, &buffer).is_some() {
-            return hash_packed(self.dtype, &self.bytes().unwrap_or_default(), hasher);
+        if self.copy_to(0, &mut buffer).is_none() || equal_element(self.0.dtype, &buffer).is_some() {
+            return hash_packed(self.0.dtype, &self.bytes().unwrap_or_default(), hasher);
         }
         hasher.write(&buffer);
         for (at, length) in pieces(self.byte_len()).skip(1) {
@@ -77,12 +77,15 @@ fn equal_element(dtype: DType, bytes: &[u8]) -> Option<&[u8]> {
 
 impl PartialEq for Tensor {
     fn eq(&self, other: &Self) -> bool {
-        if self.dtype != other.dtype || self.shape != other.shape {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        if self.0.dtype != other.0.dtype || self.0.shape != other.0.shape {
             return false;
         }
-        match (&self.data, &other.data) {
+        match (&self.0.data, &other.0.data) {
             (Data::Strings(a), Data::Strings(b)) => a == b,
-            (Data::Opaque, Data::Opaque) => match (&self.encoded, &other.encoded) {
+            (Data::Opaque, Data::Opaque) => match (&self.0.encoded, &other.0.encoded) {
                 (Some(a), Some(b)) => a.encoding == b.encoding && a.bytes == b.bytes,
                 _ => false,
             },

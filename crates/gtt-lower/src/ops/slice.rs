@@ -278,7 +278,8 @@ impl Slicing<'_> {
                     }
                     _ => false,
                 };
-                shape.make_mut()[axis as usize] = if one && self.steps[step] == 1 { Dim::Known(1) } else { Dim::Unknown };
+                shape.make_mut()[axis as usize] =
+                    if one && self.steps[step] == 1 { Dim::Known(1) } else { Dim::Unknown };
             }
             shape
         });

@@ -174,7 +174,7 @@ impl<'a, 'm> Driver<'a, 'm> {
                 }
                 fact.ty = ty;
             }
-            if graph.value(value).is_fed() && !is_feed(&node.op) {
+            if model.dialect == Dialect::Tf && graph.value(value).is_fed() && !is_feed(&node.op) {
                 // A fed tensor may have any value, whatever its node computes.
                 fact = Fact::tensor(fact.ty.dtype(), None);
             }
