@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const SEE_PASSES: &[&str] = &["gtt", "gtt-cli", "xtask"];
 
 /// All that the IR may use: neither protobuf nor files nor an engine.
-const IR_USES: &[&str] = &["bytemuck", "bytes", "half", "rustc-hash", "smallvec", "smol_str", "thiserror"];
+const IR_USES: &[&str] = &["bytemuck", "bytes", "ecow", "half", "rustc-hash", "smallvec", "smol_str", "thiserror"];
 
 /// External crates that belong to one crate.
 const OWNED: &[(&str, &[&str])] = &[
