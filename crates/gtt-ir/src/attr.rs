@@ -239,7 +239,9 @@ impl Attrs {
 
     /// Gives back room for more attributes.
     pub(crate) fn shrink(&mut self) {
-        self.entries.shrink_to_fit();
+        if self.entries.len() < self.entries.capacity() {
+            self.entries = EcoVec::from(self.entries.as_slice());
+        }
     }
 
     /// Number of attributes.
