@@ -106,15 +106,22 @@ pub fn freeze_variables(
 /// Fails when the main graph still reads a variable that was not followed: whose handle comes from a call that could not be inlined, a
 /// placeholder, or an op that makes handles by itself. Variables that the init op writes are left.
 pub fn check_frozen(model: &Model) -> Result<(), Error> {
-    const READS: &[&str] = &["ReadVariableOp", "ResourceGather", "ResourceGatherNd"];
     let graph = model.main();
-    let reads = graph.nodes().filter(|(_, node)| READS.contains(&node.op.name.as_str()));
+    let reads = graph.nodes().filter(|(_, node)| variable::READS.contains(&node.op.name.as_str()));
     for (_, node) in reads {
         let Some(handle) = node.input(0) else { continue };
-        let variable::Origin::Node(origin, _) = variable::origin(graph, handle) else { continue };
-        let origin = graph.node(origin);
-        if !variable::is_variable(origin) {
-            let what = format!("it reads a variable whose handle comes from `{}` ({})", origin.name, origin.op.name);
+        let elsewhere = match variable::origin(graph, handle) {
+            variable::Origin::Node(origin, _) => {
+                let origin = graph.node(origin);
+                (!variable::is_variable(origin)).then(|| format!("comes from `{}` ({})", origin.name, origin.op.name))
+            }
+            variable::Origin::Parameter(value) => {
+                let constant = graph.tensor(value).map(|_| &graph.value(value).name);
+                constant.map(|name| format!("is the constant `{name}`"))
+            }
+        };
+        if let Some(elsewhere) = elsewhere {
+            let what = format!("it reads a variable whose handle {elsewhere}");
             return Err(Error::unsupported(what).at(&format!("node `{}`", node.name)));
         }
     }

@@ -129,6 +129,10 @@ impl<'m> Plan<'m> {
         let (node, dtype) = (graph.node(at), variable.tensor.dtype());
         let is_plain = is_direct && node.control.is_empty();
         let op = node.op.name.as_str();
+        let stated = node.attr("dtype").and_then(Attr::as_dtype).filter(|_| variable::READS.contains(&op));
+        if let Some(stated) = stated.filter(|&stated| stated != dtype) {
+            return Err(refuse(node, &format!("reads it as {stated}, but it is {dtype}")));
+        }
         let change = match op {
             "ReadVariableOp" => {
                 if is_plain && !node.results().any(|value| is_fed(graph, value)) {
@@ -191,10 +195,10 @@ impl<'m> Plan<'m> {
         let &Callee { types, parameter: index, functions } = callee;
         let tensor = variable.tensor;
         let node = self.model.graph(id).node(at);
-        let is_listed = matches!(node.attr(types), Some(Attr::DTypes(list)) if list.len() > index);
-        if !is_listed {
-            return Err(refuse(node, "does not say of what types its operands are"));
-        }
+        let operands = match node.attr(types) {
+            Some(Attr::DTypes(list)) if list.len() > index => list.len(),
+            _ => return Err(refuse(node, "does not say of what types its operands are")),
+        };
         let is_loop = types == "T";
         let mut found = Vec::new();
         let named = |attr: &&'static str| node.attr(attr).map_or(&[][..], Attr::funcs);
@@ -208,6 +212,10 @@ impl<'m> Plan<'m> {
             let Some(port) = graph.inputs().get(index) else {
                 return Err(refuse(node, &format!("passes more to `{name}` than it takes")));
             };
+            if graph.inputs().len() != operands {
+                let taken = graph.inputs().len();
+                return Err(refuse(node, &format!("passes {operands} operands to `{name}`, which takes {taken}")));
+            }
             let result = handed_back(graph, port.value);
             // A loop hands each of its variables to the next round; anything else would make a handle of another result.
             let expected = is_loop && attr == "body";

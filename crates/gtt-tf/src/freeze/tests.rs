@@ -324,6 +324,31 @@ fn handles_from_elsewhere_are_named() {
         refused(graph, &["y"], &bundle()),
         "node `y`: it reads a variable whose handle comes from `h` (_VarHandlesOp)"
     );
+    let constant = with_w(
+        "node { name: 'c' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } }
+           attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape { } float_val: 1 } } } }
+         node { name: 'y' op: 'ReadVariableOp' input: 'c' }",
+    );
+    assert_eq!(refused(&constant, &["y"], &bundle()), "node `y`: it reads a variable whose handle is the constant `c`");
+}
+
+#[test]
+fn reads_and_calls_that_do_not_fit_are_named() {
+    let read =
+        with_w("node { name: 'y' op: 'ReadVariableOp' input: 'w' attr { key: 'dtype' value { type: DT_INT32 } } }");
+    assert_eq!(refused(&read, &["y"], &bundle()), "variable `w`: `y` (ReadVariableOp) reads it as i32, but it is f32");
+    let graph = with_w(
+        "node { name: 'y' op: 'PartitionedCall' input: 'w' attr { key: 'f' value { func { name: 'f' } } }
+           attr { key: 'Tin' value { list { type: DT_RESOURCE } } } attr { key: 'Tout' value { list { type: DT_FLOAT } } } }
+         library { function { signature { name: 'f' input_arg { name: 'h' type: DT_RESOURCE } input_arg { name: 'x' type: DT_FLOAT }
+             output_arg { name: 'o' type: DT_FLOAT } }
+           node_def { name: 'r' op: 'ReadVariableOp' input: 'h' attr { key: 'dtype' value { type: DT_FLOAT } } }
+           ret { key: 'o' value: 'r:value:0' } } }",
+    );
+    assert_eq!(
+        refused(&graph, &["y"], &bundle()),
+        "variable `w`: `y` (PartitionedCall) passes 1 operands to `f`, which takes 2"
+    );
 }
 
 #[test]

@@ -8,6 +8,9 @@ pub(super) const REFS: &[&str] = &["Variable", "VariableV2"];
 /// The op whose result is a handle of a variable.
 pub(super) const HANDLE: &str = "VarHandleOp";
 
+/// Ops that read the variable whose handle is their first operand.
+pub(super) const READS: &[&str] = &["ReadVariableOp", "ResourceGather", "ResourceGatherNd"];
+
 /// Ops that write a variable: their first operand is the variable.
 const ASSIGN: &[&str] = &["Assign", "AssignVariableOp"];
 
