@@ -91,6 +91,24 @@ impl Entry {
         DType::from_tf_number(self.number)
             .ok_or_else(|| Error::unsupported(format!("gtt does not know its element type (number {})", self.number)))
     }
+
+    /// Number of elements.
+    pub(super) fn count(&self) -> Result<usize, Error> {
+        let count = self.shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+        count.ok_or_else(|| Error::invalid(format!("its shape {:?} has too many elements", self.shape)))
+    }
+
+    /// Numbers must take as many bytes as their type and shape say. Of strings, and of types that gtt does not know, nothing is known.
+    pub(super) fn check_size(&self) -> Result<(), Error> {
+        let Ok(dtype) = self.dtype() else { return Ok(()) };
+        if matches!(dtype, DType::String | DType::Resource | DType::Variant) {
+            return Ok(());
+        }
+        match self.count()?.checked_mul(dtype.bits().div_ceil(8)) {
+            Some(bytes) if bytes as u64 == self.size => Ok(()),
+            _ => Err(Error::invalid(format!("{} bytes are not what {dtype}{:?} takes", self.size, self.shape))),
+        }
+    }
 }
 
 /// A shape without unknown extents.

@@ -141,7 +141,8 @@ impl Checkpoint {
         result.map_err(place)
     }
 
-    /// Fails unless every data file is there and reaches as far as the entries say. Reads no data: checksums are not checked.
+    /// Fails unless every data file is there and reaches as far as the entries say, and each entry takes what its type and shape take.
+    /// Reads no data: checksums are not checked.
     pub(crate) fn check_files(&self) -> Result<(), Error> {
         let mut entries: Vec<(&Bytes, &Entry)> = self.entries.iter().collect();
         // What is in parts lies in the entries of the parts.
@@ -150,7 +151,7 @@ impl Checkpoint {
         for (key, entry) in entries {
             let name = String::from_utf8_lossy(key);
             let place = format!("tensor `{}` of checkpoint `{}`", name.escape_debug(), self.prefix.display());
-            self.stored(entry).map_err(|error| error.at(&place))?;
+            self.stored(entry).and_then(|_| entry.check_size()).map_err(|error| error.at(&place))?;
         }
         Ok(())
     }

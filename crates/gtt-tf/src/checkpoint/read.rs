@@ -57,10 +57,7 @@ impl Checkpoint {
     fn read_stored(&self, entry: &Entry) -> Result<Tensor, Error> {
         let dtype = entry.dtype()?;
         let (bytes, path) = self.stored(entry)?;
-        let count = entry.shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
-        let Some(count) = count else {
-            return Err(Error::invalid(format!("its shape {:?} has too many elements", entry.shape)));
-        };
+        let count = entry.count()?;
         let damaged = || {
             Error::invalid(format!(
                 "its checksum is wrong: bytes {} to {} of `{}` are damaged",
@@ -86,10 +83,7 @@ impl Checkpoint {
                 Tensor::from_strings(&entry.shape, strings).map_err(|error| Error::invalid(error.to_string()))
             }
             _ => {
-                if count.checked_mul(dtype.bits().div_ceil(8)) != Some(bytes.len()) {
-                    let message = format!("{} bytes are not what {dtype}{:?} takes", bytes.len(), entry.shape);
-                    return Err(Error::invalid(message));
-                }
+                entry.check_size()?;
                 if masked_crc(&bytes) != entry.crc {
                     return Err(damaged());
                 }

@@ -106,6 +106,7 @@ fn what_is_broken_is_named_by_file_and_tensor() {
     fs::remove_file(locate::with_suffix(&prefix, ".data-00001-of-00002")).unwrap();
     let checkpoint = Checkpoint::open(&prefix).unwrap();
     assert!(checkpoint.tensor("conv/kernel").is_ok());
+    assert!(checkpoint.check_files().unwrap_err().to_string().ends_with("` is not there"));
     let error = checkpoint.tensor("conv/bias").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     let said = error.to_string();
@@ -134,6 +135,11 @@ fn what_is_broken_is_named_by_file_and_tensor() {
     );
     let short = usual().tensor("x", F32, &[3], 0, &[0; 8]);
     assert!(refused(&short, "x").ends_with("8 bytes are not what f32[3] takes"));
+    let opened = Checkpoint::open(&short.write(folder.path())).unwrap();
+    let said = opened.check_files().unwrap_err().to_string();
+    assert!(said.starts_with("tensor `x` of") && said.ends_with("8 bytes are not what f32[3] takes"), "{said}");
+    let (_whole, checkpoint) = read(&usual());
+    checkpoint.check_files().unwrap();
     assert!(
         refused(&usual().tensor("x", 21, &[], 0, &[0; 8]), "x").ends_with("it is a variant, which gtt cannot read")
     );
