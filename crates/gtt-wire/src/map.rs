@@ -93,21 +93,31 @@ pub fn is_of_file(bytes: &[u8]) -> bool {
 /// comes from the system's cache of the file, as it did the first time. So it pays where much has been read that hardly anybody
 /// reads twice.
 pub fn release_pages() {
-    live().values().for_each(Mapped::release);
+    let live = live();
+    live.values().for_each(Mapped::release);
+    let mapped: usize = live.values().map(|map| map.map.len()).sum();
+    RELEASE_AFTER.store(LEAST_READ.max(mapped / SHARE), Ordering::Relaxed);
 }
 
 /// Says that so many bytes of mapped files were looked at that nobody will look at soon: every now and then the pages are given
 /// back.
 pub fn note_read(length: usize) {
     static SINCE: AtomicUsize = AtomicUsize::new(0);
-    if SINCE.fetch_add(length, Ordering::Relaxed) + length >= RELEASE_AFTER {
+    let since = SINCE.fetch_add(length, Ordering::Relaxed).saturating_add(length);
+    if since >= RELEASE_AFTER.load(Ordering::Relaxed) {
         SINCE.store(0, Ordering::Relaxed);
         release_pages();
     }
 }
 
-/// Bytes that may be read before pages are given back: the more, the fewer calls of the system.
-const RELEASE_AFTER: usize = 2 << 20;
+/// Bytes that may be read before pages are given back: the more, the fewer are brought in twice.
+static RELEASE_AFTER: AtomicUsize = AtomicUsize::new(LEAST_READ);
+
+/// The fewest of them.
+const LEAST_READ: usize = 2 << 20;
+
+/// Otherwise this share of all that is mapped.
+const SHARE: usize = 16;
 
 impl Mapped {
     /// Lets go of the pages; advice that the system does not take changes nothing.
@@ -167,10 +177,10 @@ mod tests {
     fn pages_that_were_given_back_come_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let content: Vec<u8> = (0..RELEASE_AFTER).map(|at| (at % 251) as u8).collect();
+        let content: Vec<u8> = (0..LEAST_READ).map(|at| (at % 251) as u8).collect();
         std::fs::write(&path, &content).unwrap();
         let map = map_file(&path).unwrap();
-        for release in [release_pages, || note_read(RELEASE_AFTER)] {
+        for release in [release_pages, || note_read(1 << 40)] {
             assert!(map == content);
             release();
             assert!(resident(&map).is_none_or(|bytes| bytes == 0));
