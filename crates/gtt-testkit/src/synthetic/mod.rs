@@ -1,6 +1,7 @@
 //! Large graphs of known shape, for measuring time per node.
 
 mod encoder;
+mod motifs;
 mod quantised;
 
 use gtt_ir::{Attr, DType, Dialect, Domain, Model, Name, NodeSpec, Op, Tensor, Type, ValueId};
@@ -21,10 +22,18 @@ pub enum Form {
     Gathers,
     /// TensorFlow: a chain of 32-bit results that are narrowed over their own ranges. ONNX models get [`Form::Chain`].
     Ranges,
+    /// TensorFlow: blocks in which each transform of the Graph Transform Tool finds something to do. ONNX models get
+    /// [`Form::Encoder`].
+    Transforms,
+    /// The same, in a file that is in no execution order.
+    Unsorted,
 }
 
 /// A graph of about `nodes` nodes (exactly, but for the last block). Linear.
 pub fn model(dialect: Dialect, form: Form, nodes: usize) -> Model {
+    if dialect == Dialect::Tf && matches!(form, Form::Transforms | Form::Unsorted) {
+        return motifs::blocks(nodes, form == Form::Transforms);
+    }
     let mut model = Model::new(dialect);
     if dialect == Dialect::Onnx {
         model.opsets.insert(Domain::ONNX, 17);
@@ -33,6 +42,7 @@ pub fn model(dialect: Dialect, form: Form, nodes: usize) -> Model {
         (Form::Encoder, Dialect::Tf) => Form::Transformer,
         (Form::Gathers, Dialect::Onnx) => Form::Wide,
         (Form::Ranges, Dialect::Onnx) => Form::Chain,
+        (Form::Transforms | Form::Unsorted, _) => Form::Encoder,
         (form, _) => form,
     };
     let mut to = Synthetic { model: &mut model, made: 0, typed: form != Form::Encoder };
@@ -41,7 +51,7 @@ pub fn model(dialect: Dialect, form: Form, nodes: usize) -> Model {
         Form::Chain => to.chain(input, nodes),
         Form::Wide => to.wide(input, nodes),
         Form::Transformer => to.transformer(input, nodes),
-        Form::Encoder => to.encoder(input, nodes),
+        Form::Encoder | Form::Transforms | Form::Unsorted => to.encoder(input, nodes),
         Form::Gathers => to.gathers(input, nodes),
         Form::Ranges => to.ranges(input, nodes),
     };
