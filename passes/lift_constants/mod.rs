@@ -94,7 +94,7 @@ fn move_to_main(cx: &mut PassContext<'_>, id: GraphId, names: &mut FreeNames) {
         if constant.origin != ConstOrigin::Initializer {
             continue;
         }
-        let (name, constant) = (found.name.clone(), (**constant).clone());
+        let (name, constant) = (found.name.clone(), constant.clone());
         let place = |_: &gtt_ir::Model| name.to_string();
         if found.is_output() {
             cx.decline_with("subgraph_constant", "the subgraph returns the constant", place);

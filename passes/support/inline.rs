@@ -111,7 +111,7 @@ impl Copying<'_> {
             let tensor = constant.tensor.clone();
             self.copied_constant(cx, to, &name, tensor)
         } else {
-            let mut constant: Constant = (**constant).clone();
+            let mut constant: Constant = constant.clone();
             constant.rank = if constant.origin == ConstOrigin::ConstantNode { self.rank } else { u32::MAX };
             let name = self.name(&name);
             cx.edit(to).add_constant(name, constant)
@@ -212,7 +212,7 @@ impl Copying<'_> {
                 editor.set_info(input, value.ty, *info);
             }
             if let Def::Input { default: Some(default) } = value.def {
-                editor.set_default(input, *default);
+                editor.set_default(input, default);
             }
             bindings.insert(port, Some(input));
         }

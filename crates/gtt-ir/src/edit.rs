@@ -137,7 +137,7 @@ impl<'m> Editor<'m> {
     /// Adds a constant with its origin.
     pub fn add_constant(&mut self, name: impl Into<Name>, constant: Constant) -> ValueId {
         let ty = constant.tensor.ty();
-        push_value(&mut self.touch().values, name.into(), ty, Def::Const(Box::new(constant)))
+        push_value(&mut self.touch().values, name.into(), ty, Def::Const(constant))
     }
 
     /// Adds an ONNX graph input with its port.
@@ -153,7 +153,7 @@ impl<'m> Editor<'m> {
     pub fn set_default(&mut self, input: ValueId, constant: Constant) {
         let value = &mut self.touch().values[input];
         match &mut value.def {
-            Def::Input { default } => *default = Some(Box::new(constant)),
+            Def::Input { default } => *default = Some(constant),
             _ => panic!("`{}` is not an input", value.name),
         }
     }
@@ -440,7 +440,7 @@ impl<'m> Editor<'m> {
         assert!(matches!(value.def, Def::Const(_)), "`{}` is not a constant", value.name);
         value.ty = constant.tensor.ty();
         value.info = None;
-        value.def = Def::Const(Box::new(constant));
+        value.def = Def::Const(constant);
     }
 
     /// Replaces the tensor of a constant; name, place and attributes stay.

@@ -357,10 +357,10 @@ pub enum Def {
     /// ONNX graph input. `default` is an initializer of the same name: a value the caller may override.
     Input {
         /// The overridable default.
-        default: Option<Box<Constant>>,
+        default: Option<Constant>,
     },
     /// A constant.
-    Const(Box<Constant>),
+    Const(Constant),
     /// Result `slot` of a node.
     Node {
         /// The node.
@@ -660,3 +660,7 @@ impl Graph {
         }
     }
 }
+
+// Large graphs are walked at the speed of memory: what every node and value has stays small, the rest is in boxes.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Node>() <= 184 && size_of::<Value>() <= 120);
