@@ -212,7 +212,7 @@ impl Copying<'_> {
                 editor.set_info(input, value.ty, *info);
             }
             if let Def::Input { default: Some(default) } = value.def {
-                editor.set_default(input, default);
+                editor.set_default(input, *default);
             }
             bindings.insert(port, Some(input));
         }

@@ -153,7 +153,7 @@ impl<'m> Editor<'m> {
     pub fn set_default(&mut self, input: ValueId, constant: Constant) {
         let value = &mut self.touch().values[input];
         match &mut value.def {
-            Def::Input { default } => *default = Some(constant),
+            Def::Input { default } => *default = Some(Box::new(constant)),
             _ => panic!("`{}` is not an input", value.name),
         }
     }
@@ -172,7 +172,7 @@ impl<'m> Editor<'m> {
                 value.ty = constant.tensor.ty();
                 value.info = None;
             }
-            value.def = Def::Const(constant);
+            value.def = Def::Const(*constant);
         }
         let (values, ports) = (&graph.values, &mut graph.inputs);
         ports.retain(|port| !matches!(values[port.value].def, Def::Const(_)));

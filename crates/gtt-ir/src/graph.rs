@@ -357,7 +357,7 @@ pub enum Def {
     /// ONNX graph input. `default` is an initializer of the same name: a value the caller may override.
     Input {
         /// The overridable default.
-        default: Option<Constant>,
+        default: Option<Box<Constant>>,
     },
     /// A constant.
     Const(Constant),
@@ -373,6 +373,18 @@ pub enum Def {
         /// The value in the parent graph.
         outer: ValueId,
     },
+}
+
+impl Def {
+    /// The constant, or the default of an input that has one.
+    #[inline]
+    pub fn held(&self) -> Option<&Constant> {
+        match self {
+            Def::Const(constant) => Some(constant),
+            Def::Input { default } => default.as_deref(),
+            Def::Node { .. } | Def::Capture { .. } => None,
+        }
+    }
 }
 
 /// A constant with where it came from.

@@ -113,11 +113,7 @@ impl Size {
         for (_, graph) in model.graphs() {
             size.nodes += graph.node_count();
             for (_, value) in graph.values() {
-                let constant = match &value.def {
-                    gtt_ir::Def::Const(constant) => constant,
-                    gtt_ir::Def::Input { default: Some(constant) } => constant,
-                    _ => continue,
-                };
+                let Some(constant) = value.def.held() else { continue };
                 size.constants += 1;
                 size.nodes += usize::from(constant.origin != gtt_ir::ConstOrigin::Initializer);
                 size.bytes += constant.tensor.stored_len() as u64;

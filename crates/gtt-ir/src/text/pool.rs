@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Attr, Def, Model, Tensor};
+use crate::{Attr, Model, Tensor};
 
 use super::print::{PrintOptions, is_inline};
 
@@ -33,16 +33,10 @@ impl ConstantPool {
         };
         for (_, graph) in model.graphs() {
             for (_, value) in graph.values() {
-                match &value.def {
-                    Def::Const(constant) | Def::Input { default: Some(constant) } => {
-                        add(&constant.tensor);
-                        constant
-                            .meta
-                            .iter()
-                            .flat_map(|meta| meta.attrs.iter())
-                            .for_each(|entry| attr(&entry.value, &mut add));
-                    }
-                    _ => {}
+                if let Some(constant) = value.def.held() {
+                    add(&constant.tensor);
+                    let attrs = constant.meta.iter().flat_map(|meta| meta.attrs.iter());
+                    attrs.for_each(|entry| attr(&entry.value, &mut add));
                 }
             }
             for (_, node) in graph.nodes() {

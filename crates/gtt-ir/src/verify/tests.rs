@@ -120,7 +120,8 @@ fn a_control_edge_known_to_one_end_only_is_found() {
 fn an_input_without_port_is_found() {
     let found = broken(|graph| {
         let value = graph.inputs.remove(0).value;
-        graph.values[value].def = Def::Input { default: Some(Constant::new(Dialect::Onnx, Tensor::scalar(1f32), 0)) };
+        graph.values[value].def =
+            Def::Input { default: Some(Box::new(Constant::new(Dialect::Onnx, Tensor::scalar(1f32), 0))) };
     });
     assert_eq!(found, "main: input `x` has no port");
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use gtt_ir::{Attr, Def, Encoding, Model, Tensor};
+use gtt_ir::{Attr, Encoding, Model, Tensor};
 use gtt_wire::{Part, SliceFields};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -178,9 +178,8 @@ fn present_extents(model: &Model) -> Result<FxHashSet<(String, u64, u64)>> {
     };
     for (_, graph) in model.graphs() {
         for (_, value) in graph.values() {
-            match &value.def {
-                Def::Const(constant) | Def::Input { default: Some(constant) } => add(&constant.tensor)?,
-                _ => {}
+            if let Some(constant) = value.def.held() {
+                add(&constant.tensor)?;
             }
         }
         for (_, node) in graph.nodes() {
