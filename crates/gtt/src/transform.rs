@@ -121,6 +121,7 @@ impl Source {
         gtt_wire::release_pages();
         Ok(Optimized {
             source: self,
+            #[cfg(feature = "tract")]
             has_original: !transform.forget_original,
             model,
             report,
@@ -144,6 +145,7 @@ pub(crate) fn with_evaluator<T>(body: impl FnOnce(&dyn Evaluator) -> T) -> T {
 pub struct Optimized {
     pub(crate) source: Source,
     /// The graph of `source` is still there.
+    #[cfg(feature = "tract")]
     has_original: bool,
     pub(crate) model: Model,
     pub(crate) report: Report,
