@@ -79,12 +79,13 @@ pub(super) fn scaled(cx: &RuleContext<'_>, id: NodeId) -> Result<(ValueId, f64, 
     let node = cx.node(id);
     require!(matches!(node.op.name.as_str(), "Mul" | "Div") && node.op.domain == gtt_ir::Domain::ONNX);
     let view = Binary::of(node, cx.opset()).ok_or(Decline::NotMine)?;
-    let number = |value: ValueId| {
+    let number = |value: ValueId, scaled: ValueId| {
         let tensor = cx.tensor(value)?;
-        (tensor.len() == 1 && tensor.rank() <= 2).then(|| constants::uniform_element(tensor))?
+        let keeps_rank = tensor.rank() == 0 || cx.ty(scaled).rank().is_some_and(|rank| tensor.rank() <= rank);
+        (tensor.len() == 1 && tensor.rank() <= 2 && keeps_rank).then(|| constants::uniform_element(tensor))?
     };
     let y = view.y.ok_or(Decline::NotMine)?;
-    match (view.kind, number(view.a), number(view.b)) {
+    match (view.kind, number(view.a, view.b), number(view.b, view.a)) {
         (BinaryKind::Div, _, Some(divisor)) if divisor != 0.0 => Ok((view.a, 1.0 / divisor, y)),
         (BinaryKind::Mul, _, Some(factor)) => Ok((view.a, factor, y)),
         (BinaryKind::Mul, Some(factor), None) => Ok((view.b, factor, y)),

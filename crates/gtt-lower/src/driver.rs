@@ -162,6 +162,10 @@ impl<'a, 'b> Walk<'a, 'b> {
         self.states[value.index()] = state;
     }
 
+    pub(crate) fn is_fed(&self, value: ValueId) -> bool {
+        self.fed.contains_key(&value)
+    }
+
     pub(crate) fn is_needed(&self, value: ValueId) -> bool {
         self.needed.values[value.index()]
     }

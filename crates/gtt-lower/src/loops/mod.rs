@@ -9,7 +9,7 @@ mod emit;
 mod plan;
 
 use gtt_ir::{Attrs, DType, GraphId, NodeId, Shape, Tensor, ValueId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use self::plan::function_plan;
 use self::plan::{Plan, comparisons, constant, increment, start};
@@ -75,7 +75,7 @@ impl Walk<'_, '_> {
                 .exits
                 .iter()
                 .flat_map(|&exit| walk.graph.node(exit).results())
-                .filter(|&value| walk.is_needed(value))
+                .filter(|&value| walk.is_needed(value) && !walk.is_fed(value))
                 .collect()
         };
         let wanted = results(self);
@@ -104,6 +104,11 @@ impl Walk<'_, '_> {
             return decline("a run-time condition decides whether the loop runs at all");
         }
         let graph = self.graph;
+        let exits: FxHashSet<NodeId> = frame.exits.iter().copied().collect();
+        let inside = frame.members.iter().filter(|member| !exits.contains(member));
+        if inside.flat_map(|&member| graph.node(member).results()).any(|value| self.is_fed(value)) {
+            return decline("a value within the loop is fed from outside");
+        }
         let merged = |variable: &Variable| graph.node(variable.merge).output(0);
         let variables: Vec<Variable> = frame
             .variables

@@ -63,6 +63,28 @@ fn a_loop_with_another_condition_computes_it_in_its_body() {
 }
 
 #[test]
+fn an_exit_that_is_fed_is_an_input() {
+    let graph = DOUBLED.replace("(x, n) -> (y, count)", "(x, n, y) -> (z, count)");
+    let graph = graph.replace("y = Exit(v_out) {T=f32}", "y = Exit(v_out) {T=f32}\n  z = Relu(y) {T=f32}");
+    lowers(
+        &graph,
+        r#"graph main(x: f32[2], n: i32[], y: f32[..]) -> (z, count) {
+  i0/const = const i64[] 0
+  i0/Cast:v = Cast(n) {to=7} @i0/Cast : i64[]
+  i0/Max:v = Max(i0/Cast:v, i0/const) @i0/Max : i64[]
+  z = Relu(y) : f32[..]
+  count = Cast(i0/Max:v) {to=6} @z/Cast : i32[]
+}"#,
+    );
+}
+
+#[test]
+fn declines_a_loop_in_which_a_value_is_fed() {
+    let graph = DOUBLED.replace("main(x, n)", "main(x, n, twice)");
+    declined(&graph, "op Enter (`i0`): a value within the loop is fed from outside");
+}
+
+#[test]
 fn a_tensor_array_that_is_filled_in_order_is_a_scan_output() {
     lowers(
         r#"graph main(x) -> (y) {
