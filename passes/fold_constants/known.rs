@@ -40,7 +40,7 @@ impl Known {
         // Inside of loops and branches a value must stay in its frame, and come only where its branch is taken.
         let free = Unconditional::of(cx.model(), &[id]);
         for node in order {
-            known.evaluate(pass, cx, id, &types, node, !free.node(id, node));
+            known.evaluate(pass, cx, id, &types, node, !free.node(cx.model(), id, node));
         }
         known.withdraw(pass, cx, id);
         Ok(known)

@@ -8,8 +8,11 @@ use rustc_hash::FxHashMap;
 use super::frames::Frames;
 use super::liveness::Liveness;
 
+/// More nodes that are newer than the table are not looked through for one answer.
+const MOST_NEWER: usize = 32;
+
 /// The nodes of each graph that lie in no frame and under no condition: an operand that such a node computes may go without a trace,
-/// and a constant may stand in for it. Made before a pass; what is newer counts as conditional where there are any conditions.
+/// and a constant may stand in for it. Made before a pass; what is newer runs always if all that it reads and waits for does.
 #[derive(Debug, Default)]
 pub(crate) struct Unconditional(FxHashMap<GraphId, Vec<bool>>);
 
@@ -38,13 +41,32 @@ impl Unconditional {
     }
 
     /// The node always runs, once.
-    pub(crate) fn node(&self, graph: GraphId, node: NodeId) -> bool {
-        self.0.get(&graph).is_none_or(|table| table.get(node.index()).copied().unwrap_or(false))
+    pub(crate) fn node(&self, model: &Model, graph: GraphId, node: NodeId) -> bool {
+        let Some(table) = self.0.get(&graph) else { return true };
+        let graph = model.graph(graph);
+        let (mut work, mut newer) = (vec![node], 0);
+        while let Some(id) = work.pop() {
+            match table.get(id.index()) {
+                Some(true) => continue,
+                Some(false) => return false,
+                None => newer += 1,
+            }
+            let node = graph.node(id);
+            if newer > MOST_NEWER || gtt_ops::info(&node.op).effects == Effects::ControlFlow {
+                return false;
+            }
+            work.extend(node.operands().filter_map(|value| graph.def_node(value)));
+            work.extend(node.control.iter().filter_map(|site| match site {
+                Site::Node(source) => Some(*source),
+                Site::Const(_) => None,
+            }));
+        }
+        true
     }
 
     /// The value is always there.
     pub(crate) fn value(&self, cx: &RuleContext<'_>, value: ValueId) -> bool {
-        cx.graph().def_node(value).is_none_or(|node| self.node(cx.graph_id(), node))
+        cx.graph().def_node(value).is_none_or(|node| self.node(cx.model(), cx.graph_id(), node))
     }
 }
 
@@ -62,7 +84,7 @@ impl Rule for Outside<'_> {
 
     fn apply(&self, cx: &RuleContext<'_>, node: NodeId) -> Result<Rewrite, Decline> {
         let rewrite = self.0.apply(cx, node)?;
-        require!(self.1.node(cx.graph_id(), node), "the node lies in a branch or loop of v1 control flow");
+        require!(self.1.node(cx.model(), cx.graph_id(), node), "the node lies in a branch or loop of v1 control flow");
         Ok(rewrite)
     }
 }
