@@ -27,7 +27,10 @@ pub(super) fn check(cx: &PassContext<'_>, graph: GraphId, id: NodeId, free: &Unc
     };
     let waits = !node.control_uses.is_empty() && node.operands().any(splits);
     require!(!waits, "who waits for the node runs only where a branch is taken");
-    require!(node.inputs.len() == 1 || free.node(cx.model(), graph, id), "the operands may come under different conditions");
+    require!(
+        node.inputs.len() == 1 || free.node(cx.model(), graph, id),
+        "the operands may come under different conditions"
+    );
     Ok(())
 }
 
