@@ -84,7 +84,7 @@ impl<'m> Editor<'m> {
             graph.nodes[id].outputs.push(value);
         }
         for slot in graph.nodes[id].outputs.len()..spec.results {
-            let name = result_name(&graph.nodes[id].name, slot);
+            let name = graph.nodes[id].result_name(slot);
             let def = Def::Node { node: id, slot: slot as u32 };
             let value = push_value(&mut graph.values, name, Type::Unknown, def);
             graph.nodes[id].outputs.push(Some(value));
@@ -107,7 +107,7 @@ impl<'m> Editor<'m> {
             return value;
         }
         let graph = self.touch();
-        let name = result_name(&graph.nodes[node].name, slot);
+        let name = graph.nodes[node].result_name(slot);
         let value = push_value(&mut graph.values, name, Type::Unknown, Def::Node { node, slot: slot as u32 });
         let outputs = &mut graph.nodes[node].outputs;
         if outputs.len() <= slot {
@@ -373,17 +373,16 @@ impl<'m> Editor<'m> {
 
     /// Renames a node. In TensorFlow its values are renamed with it.
     pub fn set_node_name(&mut self, node: NodeId, name: impl Into<Name>) {
-        let name = name.into();
         let derived = self.model.dialect == crate::Dialect::Tf;
         let graph = self.touch();
+        graph.nodes[node].name = name.into();
         if derived {
             for slot in 0..graph.nodes[node].outputs.len() {
                 if let Some(value) = graph.nodes[node].outputs[slot] {
-                    graph.values[value].name = result_name(&name, slot);
+                    graph.values[value].name = graph.nodes[node].result_name(slot);
                 }
             }
         }
-        graph.nodes[node].name = name;
     }
 
     /// Changes device and the like.
@@ -648,15 +647,6 @@ impl<'m> Editor<'m> {
 
 fn push_value(values: &mut Arena<ValueId, Value>, name: Name, ty: Type, def: Def) -> ValueId {
     values.push(Value { name, ty, info: None, def, uses: UseList::default() })
-}
-
-/// TensorFlow: `node`, `node:1`, `node:2` …
-fn result_name(node: &Name, slot: usize) -> Name {
-    if slot == 0 {
-        return node.clone();
-    }
-    let slot = slot.to_string();
-    Name::from([node, ":", &slot].concat())
 }
 
 fn site_of(graph: &Graph, value: ValueId) -> Option<Site> {

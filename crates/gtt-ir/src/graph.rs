@@ -312,6 +312,15 @@ impl Node {
         self.outputs.get(slot).copied().flatten()
     }
 
+    /// The name of a TensorFlow node's result: `node`, `node:1`, `node:2` …
+    pub fn result_name(&self, slot: usize) -> Name {
+        if slot == 0 {
+            return self.name.clone();
+        }
+        let slot = slot.to_string();
+        Name::from([&self.name, ":", &slot].concat())
+    }
+
     /// Operands that are there.
     #[inline]
     pub fn operands(&self) -> impl Iterator<Item = ValueId> + '_ {

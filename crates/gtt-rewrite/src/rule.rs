@@ -78,7 +78,7 @@ impl<'a> RuleContext<'a> {
 
     /// Somebody may feed the value from outside (TensorFlow), whatever defines it: its definition says nothing then.
     pub fn is_fed(&self, value: ValueId) -> bool {
-        self.dialect() == Dialect::Tf && is_fed(self.graph(), value)
+        may_be_fed(self.model, self.graph(), value)
     }
 
     /// The node that computes a value, if the value is its first result and is not fed from outside. In the body of an ONNX function
@@ -152,13 +152,18 @@ pub fn is_fed(graph: &Graph, value: ValueId) -> bool {
     !matches!(value.def, Def::Input { .. }) && value.is_fed()
 }
 
+/// The same, without a look at the value where nothing but an input is ever fed.
+fn may_be_fed(model: &Model, graph: &Graph, value: ValueId) -> bool {
+    model.dialect == Dialect::Tf && is_fed(graph, value)
+}
+
 /// The tensor of a constant, or of the constant of an enclosing graph that the value captures; `None` if it is fed from outside.
 pub fn constant_tensor(model: &Model, graph: GraphId, value: ValueId) -> Option<&Tensor> {
     let (mut graph, mut value) = (graph, value);
     loop {
         let within = model.graph(graph);
         match &within.value(value).def {
-            Def::Const(constant) if model.dialect == Dialect::Onnx || !is_fed(within, value) => {
+            Def::Const(constant) if !may_be_fed(model, within, value) => {
                 return Some(&constant.tensor);
             }
             Def::Capture { outer } => (graph, value) = (within.parent?, *outer),

@@ -323,12 +323,8 @@ pub fn fetched(node: &Node) -> Vec<Name> {
     let dtypes = if ANSWERS.contains(&op) { known().unwrap_or_default() } else { Vec::new() };
     let is_tensor = |dtype: &DType| !matches!(dtype, DType::Resource | DType::Variant);
     let slots = dtypes.iter().enumerate().filter(|(_, dtype)| is_tensor(dtype)).map(|(slot, _)| slot);
-    let names: Vec<Name> = slots.map(|slot| tensor_name(node, slot)).collect();
+    let names: Vec<Name> = slots.map(|slot| node.result_name(slot)).collect();
     if names.is_empty() { vec![node.name.clone()] } else { names }
-}
-
-fn tensor_name(node: &Node, slot: usize) -> Name {
-    if slot == 0 { node.name.clone() } else { Name::from(format!("{}:{slot}", node.name)) }
 }
 
 /// The tensors of a source: every result of an iterator or queue that is read.
@@ -337,7 +333,7 @@ fn tensors(node: &Node) -> Vec<Name> {
         return vec![node.name.clone()];
     }
     let read = node.outputs.iter().enumerate().filter(|(_, value)| value.is_some());
-    read.map(|(slot, _)| tensor_name(node, slot)).collect()
+    read.map(|(slot, _)| node.result_name(slot)).collect()
 }
 
 fn is_placeholder(op: &str) -> bool {

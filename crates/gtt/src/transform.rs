@@ -6,10 +6,8 @@ use gtt_ir::{Dialect, Model};
 use gtt_ops::eval::Evaluator;
 use gtt_rewrite::{Event, Pipeline, Registry, Report, Runner};
 
-#[cfg(feature = "tract")]
-use crate::ErrorKind;
 use crate::storage::Stored;
-use crate::{Error, Format, SaveOptions, Saved, Source};
+use crate::{Error, ErrorKind, Format, SaveOptions, Saved, Source};
 
 /// What to run, and how.
 ///
@@ -121,7 +119,6 @@ impl Source {
         gtt_wire::release_pages();
         Ok(Optimized {
             source: self,
-            #[cfg(feature = "tract")]
             has_original: !transform.forget_original,
             model,
             report,
@@ -145,7 +142,6 @@ pub(crate) fn with_evaluator<T>(body: impl FnOnce(&dyn Evaluator) -> T) -> T {
 pub struct Optimized {
     pub(crate) source: Source,
     /// The graph of `source` is still there.
-    #[cfg(feature = "tract")]
     has_original: bool,
     pub(crate) model: Model,
     pub(crate) report: Report,
@@ -202,15 +198,15 @@ impl Optimized {
     }
 
     /// Fails when the model as it was is not there to be compared with.
-    #[cfg(feature = "tract")]
     pub(crate) fn require_original(&self) -> Result<&Source, Error> {
         let missing = || Error::new(ErrorKind::NotChecked, "the model as it was is not there to be compared with");
         self.has_original.then_some(&self.source).ok_or_else(missing)
     }
 
-    /// What differs from the model as it was loaded, which must have been kept ([`Transform::keep_original`]).
-    pub fn diff(&self) -> Vec<crate::Difference> {
-        crate::diff(&self.source.model, &self.model)
+    /// What differs from the model as it was loaded. [`ErrorKind::NotChecked`] when that was not kept
+    /// ([`Transform::keep_original`]).
+    pub fn diff(&self) -> Result<Vec<crate::Difference>, Error> {
+        Ok(crate::diff(&self.require_original()?.model, &self.model))
     }
 
     /// How the model lies on disk where it came from; ONNX when it was converted.
